@@ -35,6 +35,7 @@ G2P = Task(
     write_parts=_write_g2p,
     settings={
         "source_symbols": "characters",
+        "source_lowercase": True,
         "target_symbols": "separator",
     },
 )

@@ -1,0 +1,50 @@
+"""Which exceptions are for the user to mend, and the sentence that tells how."""
+
+from __future__ import annotations
+
+import errno
+
+from unrolled.errors import UnrolledError
+
+_OF_THE_FILE_SYSTEM = frozenset(
+    (
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    )
+)
+
+# Packages that are not needed by every command, and the extra that brings each.
+_EXTRAS = {
+    "jsonargparse": "train",
+    "lightning": "train",
+    "rapidfuzz": "train",
+    "rich": "train",
+    "torch": "train",
+    "yaml": "train",
+}
+
+
+def explain_failure(failure: Exception) -> str | None:
+    """One sentence for a fault the user can mend; None for a defect, which keeps its traceback."""
+    if isinstance(failure, UnrolledError):
+        return " ".join(str(failure).split())
+    if isinstance(failure, ModuleNotFoundError) and failure.name is not None:
+        package = failure.name.partition(".")[0]
+        if package in _EXTRAS:
+            return (
+                f"this command needs {package}, which is not installed; install it with: "
+                f'pip install "unrolled[{_EXTRAS[package]}]"'
+            )
+    if isinstance(failure, OSError) and failure.errno in _OF_THE_FILE_SYSTEM:
+        reason = (failure.strerror or str(failure)).lower()
+        where = f"{failure.filename}: " if failure.filename else ""
+        return f"{where}{reason}"
+    return None

@@ -1,0 +1,35 @@
+"""``unrolled info``: what is installed, which engine computes, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from ._parser import CommandParser
+
+
+def info_parser() -> CommandParser:
+    """The options of ``unrolled info``."""
+    parser = CommandParser(
+        "info",
+        usage="[--json]",
+        description="Show versions, engines and instruction sets, and why each was chosen.",
+        examples="  unrolled info\n  unrolled info --json",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print the facts about this installation."""
+    options = info_parser().parse(arguments)
+    from unrolled import info
+
+    facts = info()
+    if options.json:
+        json.dump(facts, sys.stdout, indent=2)
+        print()
+    else:
+        print(facts)
+    return 0

@@ -1,0 +1,85 @@
+"""The parser of a command's options: jsonargparse, with errors and help for people."""
+
+from __future__ import annotations
+
+import re
+from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from typing import NoReturn
+
+from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter, Namespace
+
+from unrolled.errors import UsageError
+
+from ._nearest import nearest
+
+
+class _Formatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
+    """Says the default of an option in brackets, where it has one that tells something."""
+
+    def _get_help_string(self, action: Action) -> str:
+        words = action.help or ""
+        silent = action.default is None or action.default is False or action.default == SUPPRESS
+        if silent or not action.option_strings or isinstance(action, ActionConfigFile):
+            return words
+        return f"{words} (default: {_as_typed(action.default)})".replace("%", "%%")
+
+
+def _as_typed(default: object) -> str:
+    if default is True:
+        return "true"
+    return "a space" if default == " " else str(default)
+
+
+class CommandParser(ArgumentParser):
+    """Parses the options of one command; what it cannot accept is a ``UsageError``."""
+
+    def __init__(self, name: str, usage: str, description: str, examples: str) -> None:
+        super().__init__(
+            prog=f"unrolled {name}",
+            usage=f"unrolled {name} {usage}",
+            description=description,
+            epilog=f"examples:\n{examples}",
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            exit_on_error=False,
+        )
+
+    def add_config_options(self) -> None:
+        """Add ``--config`` and ``--print_config``."""
+        self.add_argument(
+            "--config",
+            action=ActionConfigFile,
+            metavar="FILE",
+            help="YAML file with any of these options by name; options given on the command "
+            "line after it go before it",
+        )
+        for action in self._actions:
+            if "--print_config" in action.option_strings:
+                action.metavar = ""
+                action.help = "print all options as YAML, as they stand, and exit"
+
+    def parse(self, arguments: Sequence[str]) -> Namespace:
+        """Parse, or raise ``UsageError`` with the nearest name where one is unknown."""
+        try:
+            return self.parse_args(list(arguments))
+        except UnicodeDecodeError as failure:
+            self.error(f"the configuration file is not valid UTF-8: {failure}")
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Turn jsonargparse's message into a sentence."""
+        raise UsageError(f"{self._sentence(message)}; see {self.prog} --help") from ex
+
+    def _sentence(self, message: str) -> str:
+        options = [name for action in self._actions for name in action.option_strings]
+        if found := re.match(r"unrecognized arguments: (.*)", message):
+            given = next((w for w in found[1].split() if w.startswith("-")), found[1])
+            given = given.partition("=")[0]
+            what = "option" if given.startswith("-") else "argument"
+            return f"there is no {what} {given!r}{nearest(given, options)}"
+        if found := re.match(r"Option '(.*)' is not accepted", message):
+            keys = [option.removeprefix("--") for option in options]
+            return f"the configuration has an unknown key {found[1]!r}{nearest(found[1], keys)}"
+        message = re.sub(r"^(argument |Parser key )", "", message)
+        message = re.sub(r'^"(\w+)":', r"--\1:", message)
+        return " ".join(message.split())

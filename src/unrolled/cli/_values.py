@@ -1,0 +1,88 @@
+"""What an option accepts: each function here makes a converter that says what it expected.
+
+A converter takes what was typed, or what YAML made of it, and gives the value; given its own
+result it gives the same again. jsonargparse calls it for both sources.
+"""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+
+class Unacceptable(ArgumentTypeError, ValueError):
+    """A value an option does not accept.
+
+    Both parents are needed: the first lets argparse show the message for a typed value, the
+    second lets jsonargparse show it for a value in a configuration file.
+    """
+
+
+def whole(minimum: int) -> Callable[[object], int]:
+    """A whole number of at least ``minimum``."""
+
+    def convert(value: object) -> int:
+        try:
+            number = int(str(value).replace("_", ""))
+        except ValueError:
+            number = minimum - 1
+        if number < minimum:
+            raise Unacceptable(f"expected a whole number of at least {minimum}, got {value!r}")
+        return number
+
+    return convert
+
+
+def real(
+    *, above: float | None = None, minimum: float | None = None, below: float | None = None
+) -> Callable[[object], float]:
+    """A finite number within the limits given."""
+    limits = [
+        f"{word} {limit:g}"
+        for word, limit in (("above", above), ("of at least", minimum), ("below", below))
+        if limit is not None
+    ]
+    expected = "a number " + " and ".join(limits) if limits else "a number"
+
+    def convert(value: object) -> float:
+        try:
+            given = float(str(value))
+        except ValueError:
+            given = math.nan
+        fits = (
+            math.isfinite(given)
+            and (above is None or given > above)
+            and (minimum is None or given >= minimum)
+            and (below is None or given < below)
+        )
+        if not fits:
+            raise Unacceptable(f"expected {expected}, got {value!r}")
+        return given
+
+    return convert
+
+
+def text(value: object) -> str:
+    """Any text."""
+    return str(value)
+
+
+def column(value: object) -> int | str:
+    """A column: its number, counted from 1, or the name in the header line."""
+    given = str(value)
+    if not given:
+        raise Unacceptable("expected a column number, counted from 1, or a name, got nothing")
+    if not given.lstrip("-").isdigit():
+        return given
+    if int(given) < 1:
+        raise Unacceptable(f"expected a column number, counted from 1, or a name, got {value!r}")
+    return int(given)
+
+
+def separator(value: object) -> str:
+    r"""A piece of text between two things; ``\t`` and ``\n`` may be typed as such."""
+    given = str(value).replace("\\t", "\t").replace("\\n", "\n")
+    if not given:
+        raise Unacceptable("expected at least one character, got nothing")
+    return given

@@ -1,0 +1,41 @@
+"""How many real steps each sample has."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def check_lengths(
+    lengths: Any, *, batch: int, steps: int, allow_none: bool = True
+) -> npt.NDArray[np.int64]:
+    """Turn lengths into an integer array, one per sample, each from 1 to `steps`.
+
+    Args:
+        lengths: integers, shape (batch,); `None` means that every step is real.
+        batch: samples.
+        steps: columns of the grid, padding included.
+        allow_none: whether `None` is accepted.
+
+    Raises:
+        TypeError: the lengths are not integers.
+        ValueError: there is not one per sample, or one is below 1 or above `steps`.
+    """
+    if lengths is None and allow_none:
+        return np.full(batch, steps, dtype=np.int64)
+    array = np.asarray(lengths)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"lengths are {array.dtype}; they must be integers.")
+    if array.shape != (batch,):
+        raise ValueError(
+            f"lengths have shape {tuple(array.shape)}; give one length for each of "
+            f"the {batch} samples, shape ({batch},)."
+        )
+    wrong = np.flatnonzero((array < 1) | (array > steps))
+    if wrong.size:
+        sample = int(wrong[0])
+        raise ValueError(
+            f"the length of sample {sample} is {int(array[sample])}; "
+            f"it must be between 1 and the number of steps, {steps}."
+        )
+    return array.astype(np.int64)

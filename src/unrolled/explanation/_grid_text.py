@@ -1,0 +1,43 @@
+"""The grid for a terminal: the picture that `StateGrid` prints, and the symbols that were read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+import numpy as np
+
+from ..grid import StateGrid
+from ._grid_part import GridPart
+from ._symbol import shown
+
+
+def grid_lines(part: GridPart, width: int) -> list[str]:
+    """The marks of each state, then what was read and predicted, in lines of `width` columns."""
+    shape = part.shape
+    axes = (shape.num_layers, shape.num_directions, part.steps, 1)
+    nothing = np.zeros(())  # the picture needs the sizes only
+    grid = StateGrid(
+        np.broadcast_to(nothing, (*axes, shape.state_size)),
+        np.broadcast_to(nothing, (*axes, shape.cell_size)) if shape.has_cell_state else None,
+        [part.length],
+    )
+    _, *lines = repr(grid).splitlines()
+    if shape.has_cell_state:
+        lines.append("cell_state: the c beside each hidden_state; output holds no c")
+    if part.initial:
+        lines.append(f"started by: {part.initial}")
+    lines += _numbered("reads", part.symbols, width)
+    lines += _numbered("predicts", part.predicted, width)
+    return lines
+
+
+def _numbered(verb: str, symbols: Sequence[str], width: int) -> list[str]:
+    """`reads: 0 u  1 n  2 r`, wrapped between symbols."""
+    if not symbols:
+        return []
+    pairs = "  ".join(
+        f"{step}\N{NO-BREAK SPACE}{shown(symbol)}" for step, symbol in enumerate(symbols)
+    )
+    wrapped = wrap(f"{verb}: {pairs}", width, subsequent_indent=" " * (len(verb) + 2))
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in wrapped]

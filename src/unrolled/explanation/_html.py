@@ -1,0 +1,143 @@
+"""Reports as one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+from ._attention_part import AttentionPart
+from ._bridge_part import BridgePart
+from ._grid_part import GridPart
+from ._html_parts import attention_figure, part_html
+from ._html_words import ENCODER_TO_DECODER, how_to_read
+from ._markup import Markup, element, escaped, joined
+from ._palette import page_colours, picture_css, themed_css
+from ._prediction_part import PredictionPart
+from ._report import Report
+from ._symbol import shown_text
+from ._table_part import TablePart, score_part
+
+
+def _resource(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """A content-security source that lets exactly this inline text in."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _section(title: str, *content: Markup) -> Markup:
+    heading = element("h2", {}, escaped(shown_text(title)))
+    return element("section", {"aria-label": shown_text(title)}, heading, *content)
+
+
+def _parts(report: Report) -> list[Markup]:
+    """The parts in order, with the words that join an encoder to its decoder."""
+    pieces: list[Markup] = []
+    for part in report.parts:
+        if isinstance(part, BridgePart):
+            pieces.append(element("p", {}, escaped(ENCODER_TO_DECODER)))
+        pieces.append(part_html(part))
+    return pieces
+
+
+def _first_run(report: Report) -> Markup:
+    """The report in full, the key of the grid before its first grid."""
+    grids = report.of(GridPart)
+    reading = [how_to_read(grids[0])] if grids else []
+    before = [part_html(part) for part in report.parts if isinstance(part, PredictionPart)]
+    rest = Report(
+        report.title,
+        tuple(part for part in report.parts if not isinstance(part, PredictionPart)),
+    )
+    return _section(report.title, *before, *reading, *_parts(rest))
+
+
+def _other_runs(reports: Sequence[Report]) -> list[Markup]:
+    """The attention of the other runs side by side, then each of them in full, folded away."""
+    heat_maps = [attention_figure(part) for report in reports for part in report.of(AttentionPart)]
+    folded = [
+        element(
+            "details",
+            {"class": "run"},
+            element("summary", {}, escaped(shown_text(report.title))),
+            *_parts(report),
+        )
+        for report in reports
+    ]
+    pieces = []
+    if heat_maps:
+        pieces.append(_section("Attention", element("div", {"class": "many"}, *heat_maps)))
+    if folded:
+        pieces.append(_section("The other runs in full", *folded))
+    return pieces
+
+
+def render_html(
+    reports: Sequence[Report],
+    *,
+    title: str,
+    lead: str = "",
+    scores: Mapping[str, float | int | str] | None = None,
+    tables: Sequence[TablePart] = (),
+) -> str:
+    """One self-contained page: scores, the first report in full, tables, and the other reports.
+
+    Nothing is fetched when the page opens, and its content security policy forbids it. The page
+    follows the reader's preference for light or dark, prints, and is well-formed XML.
+
+    Args:
+        reports: what to show; the first one opens the page, so put the best example first.
+        title: heading of the page.
+        lead: a sentence under the heading.
+        scores: measured figures by name, printed as given (numbers with two decimals).
+        tables: tables to print after the first report.
+    """
+    style = "\n" + page_colours() + picture_css() + _resource("page.css")
+    script = "\n" + _resource("page.js")
+    policy = f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}"
+    head = [
+        element("meta", {"charset": "utf-8"}),
+        element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
+        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        element("meta", {"name": "color-scheme", "content": "light dark"}),
+        element("title", {}, escaped(shown_text(title))),
+        element("style", {}, Markup(style)),
+    ]
+    header = [element("h1", {}, escaped(shown_text(title)))]
+    if lead:
+        header.append(element("p", {"class": "lead"}, escaped(shown_text(lead))))
+    main: list[Markup] = []
+    if scores:
+        main.append(_section("Measured scores", part_html(score_part(scores))))
+    if reports:
+        main.append(_first_run(reports[0]))
+    main += [
+        _section(table.title, part_html(TablePart("", table.columns, table.rows)))
+        for table in tables
+    ]
+    main += _other_runs(reports[1:])
+    body = [
+        element("header", {}, joined(header)),
+        element("main", {}, joined(main)),
+        element("footer", {}, escaped("Drawn by unrolled. This page needs no network.")),
+        element("script", {}, Markup(script)),
+    ]
+    page = element(
+        "html",
+        {"lang": "en", "xmlns": "http://www.w3.org/1999/xhtml"},
+        element("head", {}, joined(head)),
+        element("body", {}, joined(body)),
+    )
+    return f"<!DOCTYPE html>\n{page}\n"
+
+
+def render_fragment(report: Report) -> str:
+    """The report for a notebook cell: its parts and a style sheet, no script."""
+    style = themed_css("auto")
+    pieces = [element("style", {}, Markup(style)), *_parts(report)]
+    return str(element("div", {"class": "unrolled-report"}, joined(pieces)))

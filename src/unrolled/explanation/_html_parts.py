@@ -1,0 +1,171 @@
+"""Each part of a report as a fragment of HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from ._attention_part import AttentionPart
+from ._attention_picture import attention_drawing
+from ._bridge_part import BridgePart
+from ._drawing import Drawing
+from ._grid_part import GridPart
+from ._grid_picture import grid_drawing
+from ._html_words import READOUT
+from ._markup import Markup, element, escaped, joined
+from ._part_lines import part_heading
+from ._prediction_part import PredictionPart
+from ._report import Part
+from ._symbol import shown, shown_text
+from ._table_part import ScorePart, TablePart
+
+
+def part_html(part: Part) -> Markup:
+    """One part as HTML; its pictures as inline SVG styled by the page."""
+    match part:
+        case GridPart():
+            return _grid(part)
+        case BridgePart():
+            return _bridge(part)
+        case AttentionPart():
+            return attention_figure(part)
+        case PredictionPart():
+            return prediction_html(part)
+        case ScorePart():
+            return _scores(part)
+        case TablePart():
+            return table_html(part.title, part.columns, part.rows)
+        case _:
+            assert_never(part)
+
+
+def _bdi(text: str) -> Markup:
+    """User text, isolated from the direction of the words around it."""
+    return element("bdi", {}, escaped(text))
+
+
+def _figure(caption: Markup, drawing: Drawing, *after: Markup) -> Markup:
+    """A picture that scrolls when it is wide, and that can be walked through."""
+    scroll = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": drawing.title}
+    return element(
+        "figure",
+        {"class": "walk"},
+        element("figcaption", {}, caption),
+        element("div", scroll, drawing.svg(role="group")),
+        element("p", {"class": "readout", "aria-live": "polite"}, escaped(READOUT)),
+        *after,
+    )
+
+
+def _grid(part: GridPart) -> Markup:
+    finals = [
+        (slot.tensor, slot.index, str(entry.address))
+        for entry in part.states
+        for slot in entry.slots
+        if slot.tensor != "output"
+    ]
+    order = {"hidden_state": 0, "cell_state": 1}
+    finals.sort(key=lambda final: (order[final[0]], final[1]))
+    last = part.shape.num_layers - 1
+    halves = " and ".join(f"h[layer={last}, {way}, step=t]" for way in part.shape.directions)
+    rows = [("output", f"step t, of 0 to {part.length - 1}", halves)]
+    rows += [(tensor, f"row {row}", address) for tensor, row, address in finals]
+    table = table_html("", ("tensor", "place", "state"), rows)
+    details = element(
+        "details", {}, element("summary", {}, escaped("What each tensor holds, by address")), table
+    )
+    return _figure(escaped(part_heading(part)), grid_drawing(part), details)
+
+
+def _bridge(part: BridgePart) -> Markup:
+    lines = [element("li", {"class": "mono"}, escaped(line)) for line in part.lines]
+    return joined(
+        [
+            element("h3", {}, escaped(part_heading(part))),
+            element("ol", {"class": "bridge"}, *lines),
+        ]
+    )
+
+
+def attention_figure(part: AttentionPart) -> Markup:
+    """The heat map, and its numbers in a table for whoever wants or needs them."""
+    columns = ("", *(shown(symbol) for symbol in part.source))
+    rows = [
+        (shown(symbol), *(f"{weight:.2f}" for weight in weights))
+        for symbol, weights in zip(part.target, part.weights, strict=True)
+    ]
+    details = element(
+        "details",
+        {},
+        element("summary", {}, escaped("The weights as numbers")),
+        table_html("", columns, rows, figures=True),
+    )
+    caption = joined([escaped("Attention of "), _bdi(shown_text(part.name))], "")
+    return _figure(caption, attention_drawing(part), details)
+
+
+def prediction_html(part: PredictionPart) -> Markup:
+    """Source and best guess in large type; the other guesses in a table."""
+    best = part.guesses[0]
+    said = element(
+        "p",
+        {"class": "said"},
+        _bdi(shown_text(part.source)),
+        element("span", {"class": "arrow-word", "aria-label": "becomes"}, escaped("→")),
+        _bdi(shown_text(best.text)),
+    )
+    rows = [
+        (str(rank), shown_text(guess.text), f"{guess.score:.4f}")
+        for rank, guess in enumerate(part.guesses, start=1)
+    ]
+    return joined([said, table_html("", ("rank", "predicted", "score"), rows)])
+
+
+def _scores(part: ScorePart) -> Markup:
+    tiles = [
+        element(
+            "div",
+            {},
+            element("dt", {}, escaped(shown_text(name))),
+            element("dd", {}, escaped(shown_text(figure))),
+        )
+        for name, figure in part.scores
+    ]
+    return element("dl", {"class": "tiles"}, *tiles)
+
+
+def table_html(
+    title: str,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    figures: bool = False,
+) -> Markup:
+    """A table that scrolls when it is wide.
+
+    With `figures`, all columns but the first hold numbers.
+    """
+    tone = [None] + ["figure" if figures else None] * (len(columns) - 1)
+    head = [
+        element("th", {"scope": "col", "class": kind}, _bdi(column))
+        for column, kind in zip(columns, tone, strict=True)
+    ]
+    body = []
+    for row in rows:
+        cells = [
+            element(
+                "th" if figures and place == 0 else "td",
+                {"class": kind, "scope": "row" if figures and place == 0 else None},
+                _bdi(field and shown_text(field)),
+            )
+            for place, (field, kind) in enumerate(zip(row, tone, strict=True))
+        ]
+        body.append(element("tr", {}, *cells))
+    caption = [element("caption", {}, escaped(shown_text(title)))] if title else []
+    table = element(
+        "table",
+        {},
+        *caption,
+        element("thead", {}, element("tr", {}, *head)),
+        element("tbody", {}, joined(body)),
+    )
+    return element("div", {"class": "table"}, table)

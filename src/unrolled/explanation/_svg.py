@@ -1,0 +1,51 @@
+"""A report as one SVG picture."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from ._attention_part import AttentionPart
+from ._attention_picture import attention_drawing
+from ._bridge_part import BridgePart
+from ._drawing import Drawing, stacked
+from ._grid_part import GridPart
+from ._grid_picture import grid_drawing
+from ._legend_picture import legend_drawing
+from ._lines_picture import lines_drawing
+from ._palette import Theme, themed_css
+from ._part_lines import part_heading, prediction_lines, score_lines, table_lines
+from ._prediction_part import PredictionPart
+from ._report import Part, Report
+from ._table_part import ScorePart, TablePart
+
+
+def _drawings(part: Part) -> list[Drawing]:
+    heading = part_heading(part)
+    match part:
+        case GridPart():
+            return [lines_drawing(heading, []), grid_drawing(part)]
+        case AttentionPart():
+            return [lines_drawing(heading, []), attention_drawing(part)]
+        case BridgePart():
+            return [lines_drawing(heading, part.lines)]
+        case PredictionPart():
+            return [lines_drawing(heading, prediction_lines(part))]
+        case ScorePart():
+            return [lines_drawing(heading, score_lines(part))]
+        case TablePart():
+            return [lines_drawing(heading, table_lines(part))]
+        case _:
+            assert_never(part)
+
+
+def render_svg(report: Report, theme: Theme = "auto") -> str:
+    """The whole report as one SVG document; a single grid stands alone, with its key."""
+    grids = report.of(GridPart)
+    if report.parts == grids and len(grids) == 1:
+        drawings = [grid_drawing(grids[0])]
+    else:
+        drawings = [drawing for part in report.parts for drawing in _drawings(part)]
+    if grids:
+        drawings.append(legend_drawing(grids[0]))
+    picture = stacked(drawings, report.title, margin=20, gap=18)
+    return str(picture.svg(style=themed_css(theme), paper=True)) + "\n"

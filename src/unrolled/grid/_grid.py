@@ -219,7 +219,7 @@ class StateGrid:
         return StateGrid(function(self.hidden), cell, self.lengths, self.batch_first, self.batched)
 
     def to_xarray(self) -> Any:
-        """The grid as an `xarray.Dataset` with named axes; padded steps are as the engine left them.
+        """The grid as an `xarray.Dataset` with named axes.
 
         Raises:
             ModuleNotFoundError: xarray is not installed.

@@ -1,0 +1,104 @@
+"""Which engine computes, and why."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from . import _reference_engine, _torch_engine
+from ._stack_call import StackCall, StackStates, TopStates
+
+_VARIABLE = "UNROLLED_ENGINE"
+_DEFAULT = "torch"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One way to compute a recurrent stack.
+
+    Attributes:
+        name: what `unrolled.engine` and `UNROLLED_ENGINE` call it.
+        run: `output` and final states of a run.
+        unroll: every state of a run.
+    """
+
+    name: str
+    run: Callable[[StackCall], TopStates]
+    unroll: Callable[[StackCall], StackStates]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """The engine in use and the reason it was chosen."""
+
+    engine: Engine
+    reason: str
+
+
+_ENGINES = {
+    "torch": Engine("torch", _torch_engine.run, _torch_engine.unroll),
+    "reference": Engine("reference", _reference_engine.run, _reference_engine.unroll),
+}
+
+
+def engine_names() -> tuple[str, ...]:
+    """The engines there are."""
+    return tuple(_ENGINES)
+
+
+class engine:  # noqa: N801 - reads as the verb it is: `with unrolled.engine("reference"):`
+    """Choose who computes: for the process, or inside a `with` block.
+
+    Called, it sets the engine at once, for all threads. Used as a context manager, it restores
+    the engine that was in use before when the block ends.
+
+    Args:
+        name: `"torch"` (PyTorch's operators: oneDNN, cuDNN) or `"reference"` (plain loops).
+
+    Raises:
+        ValueError: there is no such engine.
+    """
+
+    def __init__(self, name: str) -> None:
+        global _choice
+        self._before = current_engine()
+        _choice = EngineChoice(_find(name, "engine"), f"chosen by unrolled.engine({name!r})")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        global _choice
+        _choice = self._before
+
+
+_choice: EngineChoice | None = None
+
+
+def current_engine() -> EngineChoice:
+    """The engine in use and why: the last call of `engine`, else `UNROLLED_ENGINE`, else torch.
+
+    Raises:
+        ValueError: `UNROLLED_ENGINE` names no engine.
+    """
+    global _choice
+    if _choice is None:
+        named = os.environ.get(_VARIABLE)
+        if named:
+            _choice = EngineChoice(_find(named, _VARIABLE), f"chosen by {_VARIABLE}={named}")
+        else:
+            _choice = EngineChoice(_ENGINES[_DEFAULT], "the default")
+    return _choice
+
+
+def _find(name: str, what: str) -> Engine:
+    if name not in _ENGINES:
+        known = " and ".join(repr(known) for known in _ENGINES)
+        raise ValueError(f"{what} is {name!r}; this installation has {known}.")
+    return _ENGINES[name]

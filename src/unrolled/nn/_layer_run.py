@@ -1,0 +1,199 @@
+"""From what a user gives a layer to what an engine computes, and back."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from ..grid import StackShape, StateGrid
+from . import _torch_engine
+from ._checks import (
+    check_initial_state,
+    check_input,
+    check_sample_lengths,
+    check_steps,
+)
+from ._engine import current_engine
+from ._packed import pack_like
+from ._stack_call import StackCall
+from ._weights import LayerWeights
+
+InitialState = Tensor | tuple[Tensor, Tensor] | None
+Lengths = Tensor | Sequence[int] | None
+
+
+class RecurrentLayer(Protocol):
+    """What a layer must tell to be run; `RNN`, `GRU` and `LSTM` do."""
+
+    batch_first: bool
+    dropout: float
+    training: bool
+
+    @property
+    def shape(self) -> StackShape:
+        """The stack."""
+
+
+class LayerResult(NamedTuple):
+    """`output` in the form of the input, and the final states."""
+
+    output: Tensor | PackedSequence
+    hidden_state: Tensor
+    cell_state: Tensor | None
+
+
+class _Prepared(NamedTuple):
+    call: StackCall
+    batched: bool
+
+
+def run_layer(
+    layer: RecurrentLayer,
+    weights: list[LayerWeights],
+    input: Tensor | PackedSequence,
+    hx: InitialState,
+    lengths: Lengths,
+) -> LayerResult:
+    """Run a layer on the engine in use.
+
+    Args:
+        layer: what to run.
+        weights: one `LayerWeights` per row of `hidden_state`.
+        input: padded, unbatched or packed.
+        hx: initial state; zeros when absent.
+        lengths: real steps of each sample of a padded input.
+
+    Raises:
+        TypeError, ValueError: as `RNN.forward` says.
+    """
+    if isinstance(input, PackedSequence):
+        return _run_packed(layer, weights, input, hx, lengths)
+    prepared = _prepare(layer, weights, input, hx, lengths)
+    output, hidden, cell = current_engine().engine.run(prepared.call)
+    if not prepared.batched:
+        return LayerResult(
+            output.squeeze(1), hidden.squeeze(1), None if cell is None else cell.squeeze(1)
+        )
+    return LayerResult(output.transpose(0, 1) if layer.batch_first else output, hidden, cell)
+
+
+def unroll_layer(
+    layer: RecurrentLayer,
+    weights: list[LayerWeights],
+    input: Tensor | PackedSequence,
+    hx: InitialState,
+    lengths: Lengths,
+) -> StateGrid:
+    """Every state of a run, on the engine in use.
+
+    Args:
+        layer: what to run.
+        weights: one `LayerWeights` per row of `hidden_state`.
+        input: padded, unbatched or packed.
+        hx: initial state; zeros when absent.
+        lengths: real steps of each sample of a padded input.
+
+    Raises:
+        TypeError, ValueError: as `RNN.forward` says.
+    """
+    if isinstance(input, PackedSequence):
+        _refuse_lengths(lengths)
+        padded, lengths = pad_packed_sequence(input, batch_first=layer.batch_first)
+    else:
+        padded = input
+    prepared = _prepare(layer, weights, padded, hx, lengths)
+    states = current_engine().engine.unroll(prepared.call)
+    found = prepared.call.lengths
+    return StateGrid(
+        states.hidden,
+        states.cell,
+        None if found is None else found.cpu().numpy(),
+        batch_first=layer.batch_first,
+        batched=prepared.batched,
+    )
+
+
+def _prepare(
+    layer: RecurrentLayer,
+    weights: list[LayerWeights],
+    input: Tensor,
+    hx: InitialState,
+    lengths: Lengths,
+) -> _Prepared:
+    shape, like = layer.shape, weights[0].weight_ih
+    check_input(input, size=shape.input_size, like=like, ranks=(2, 3))
+    batched = input.dim() == 3
+    x = input.unsqueeze(1) if not batched else input.transpose(0, 1) if layer.batch_first else input
+    steps, batch = x.shape[:2]
+    check_steps(steps)
+    if lengths is not None and not batched:
+        raise ValueError(
+            "lengths were given with an unbatched input; cut the input to its length instead."
+        )
+    real = None if lengths is None else check_sample_lengths(lengths, batch=batch, steps=steps)
+    if hx is None:
+        h0, c0 = _zeros(shape, batch, x)
+    else:
+        h0, c0 = check_initial_state(hx, shape=shape, batch=batch if batched else None, like=like)
+        if not batched:
+            h0, c0 = h0.unsqueeze(1), None if c0 is None else c0.unsqueeze(1)
+    return _Prepared(
+        StackCall(shape, weights, x, h0, c0, real, layer.dropout, layer.training), batched
+    )
+
+
+def _run_packed(
+    layer: RecurrentLayer,
+    weights: list[LayerWeights],
+    packed: PackedSequence,
+    hx: InitialState,
+    lengths: Lengths,
+) -> LayerResult:
+    _refuse_lengths(lengths)
+    shape, like = layer.shape, weights[0].weight_ih
+    check_input(packed.data, size=shape.input_size, name="packed input", like=like, ranks=(2,))
+    batch = int(packed.batch_sizes[0])
+    if hx is None:
+        h0, c0 = _zeros(shape, batch, packed.data)
+    else:
+        h0, c0 = check_initial_state(hx, shape=shape, batch=batch, like=like)
+    call = StackCall(shape, weights, packed.data, h0, c0, None, layer.dropout, layer.training)
+    if current_engine().engine.name == "torch":
+        order, back = packed.sorted_indices, packed.unsorted_indices
+        ordered = replace(
+            call, h0=_reorder(h0, order), c0=None if c0 is None else _reorder(c0, order)
+        )
+        data, hidden, cell = _torch_engine.run_sequence(ordered, packed.data, packed.batch_sizes)
+        hidden, cell = _reorder(hidden, back), None if cell is None else _reorder(cell, back)
+    else:
+        x, real = pad_packed_sequence(packed)
+        output, hidden, cell = current_engine().engine.run(replace(call, x=x, lengths=real))
+        data = pack_like(output, packed.batch_sizes, packed.sorted_indices)
+    output_packed = PackedSequence(
+        data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
+    )
+    return LayerResult(output_packed, hidden, cell)
+
+
+def _refuse_lengths(lengths: Lengths) -> None:
+    if lengths is not None:
+        raise ValueError(
+            "lengths were given with a PackedSequence, which has its own; give only one of them."
+        )
+
+
+def _reorder(state: Tensor, index: Tensor | None) -> Tensor:
+    return state if index is None else state.index_select(1, index)
+
+
+def _zeros(shape: StackShape, batch: int, like: Tensor) -> tuple[Tensor, Tensor | None]:
+    hidden = torch.zeros(
+        shape.num_rows, batch, shape.state_size, dtype=like.dtype, device=like.device
+    )
+    if not shape.has_cell_state:
+        return hidden, None
+    cell = torch.zeros(shape.num_rows, batch, shape.cell_size, dtype=like.dtype, device=like.device)
+    return hidden, cell

@@ -1,6 +1,6 @@
 """Draws the grid pictures of the README and the docs, beside this file.
 
-    python docs/assets/draw_grid.py
+python docs/assets/draw_grid.py
 """
 
 from pathlib import Path

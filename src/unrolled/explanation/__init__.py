@@ -6,6 +6,7 @@ from ._explain_shape import explain_shape as explain_shape
 from ._grid_part import GridPart as GridPart
 from ._grid_part import Slot as Slot
 from ._grid_part import StateEntry as StateEntry
+from ._grid_part import grid_part as grid_part
 from ._html import render_html as render_html
 from ._json import read_json as read_json
 from ._json import render_json as render_json

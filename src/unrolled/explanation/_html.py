@@ -19,6 +19,12 @@ from ._report import Report
 from ._symbol import shown_text
 from ._table_part import TablePart, score_part
 
+_NOTEBOOK_CSS = """\
+.unrolled-report .scroll { overflow-x: auto; }
+.unrolled-report .bridge { list-style: none; padding: 0; }
+.unrolled-report .bridge li { white-space: pre; font-family: monospace; }
+"""
+
 
 def _resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
@@ -35,13 +41,13 @@ def _section(title: str, *content: Markup) -> Markup:
     return element("section", {"aria-label": shown_text(title)}, heading, *content)
 
 
-def _parts(report: Report) -> list[Markup]:
+def _parts(report: Report, walk: bool = True) -> list[Markup]:
     """The parts in order, with the words that join an encoder to its decoder."""
     pieces: list[Markup] = []
     for part in report.parts:
         if isinstance(part, BridgePart):
             pieces.append(element("p", {}, escaped(ENCODER_TO_DECODER)))
-        pieces.append(part_html(part))
+        pieces.append(part_html(part, walk))
     return pieces
 
 
@@ -138,6 +144,6 @@ def render_html(
 
 def render_fragment(report: Report) -> str:
     """The report for a notebook cell: its parts and a style sheet, no script."""
-    style = themed_css("auto")
-    pieces = [element("style", {}, Markup(style)), *_parts(report)]
+    style = themed_css("auto") + _NOTEBOOK_CSS
+    pieces = [element("style", {}, Markup(style)), *_parts(report, walk=False)]
     return str(element("div", {"class": "unrolled-report"}, joined(pieces)))

@@ -20,15 +20,21 @@ from ._symbol import shown, shown_text
 from ._table_part import ScorePart, TablePart
 
 
-def part_html(part: Part) -> Markup:
-    """One part as HTML; its pictures as inline SVG styled by the page."""
+def part_html(part: Part, walk: bool = True) -> Markup:
+    """One part as HTML; its pictures as inline SVG styled by the page.
+
+    Args:
+        part: what to show.
+        walk: whether the page brings the script that walks through a picture. Without it, pictures
+            bring their own background too, since the page may have any.
+    """
     match part:
         case GridPart():
-            return _grid(part)
+            return _grid(part, walk)
         case BridgePart():
             return _bridge(part)
         case AttentionPart():
-            return attention_figure(part)
+            return attention_figure(part, walk)
         case PredictionPart():
             return prediction_html(part)
         case ScorePart():
@@ -44,20 +50,22 @@ def _bdi(text: str) -> Markup:
     return element("bdi", {}, escaped(text))
 
 
-def _figure(caption: Markup, drawing: Drawing, *after: Markup) -> Markup:
+def _figure(caption: Markup, drawing: Drawing, walk: bool, *after: Markup) -> Markup:
     """A picture that scrolls when it is wide, and that can be walked through."""
     scroll = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": drawing.title}
+    picture = drawing.svg(role="group") if walk else drawing.svg(paper=True)
+    readout = element("p", {"class": "readout", "aria-live": "polite"}, escaped(READOUT))
     return element(
         "figure",
-        {"class": "walk"},
+        {"class": "walk" if walk else None},
         element("figcaption", {}, caption),
-        element("div", scroll, drawing.svg(role="group")),
-        element("p", {"class": "readout", "aria-live": "polite"}, escaped(READOUT)),
+        element("div", scroll, picture),
+        *([readout] if walk else []),
         *after,
     )
 
 
-def _grid(part: GridPart) -> Markup:
+def _grid(part: GridPart, walk: bool) -> Markup:
     finals = [
         (slot.tensor, slot.index, str(entry.address))
         for entry in part.states
@@ -74,7 +82,7 @@ def _grid(part: GridPart) -> Markup:
     details = element(
         "details", {}, element("summary", {}, escaped("What each tensor holds, by address")), table
     )
-    return _figure(escaped(part_heading(part)), grid_drawing(part), details)
+    return _figure(escaped(part_heading(part)), grid_drawing(part), walk, details)
 
 
 def _bridge(part: BridgePart) -> Markup:
@@ -87,7 +95,7 @@ def _bridge(part: BridgePart) -> Markup:
     )
 
 
-def attention_figure(part: AttentionPart) -> Markup:
+def attention_figure(part: AttentionPart, walk: bool = True) -> Markup:
     """The heat map, and its numbers in a table for whoever wants or needs them."""
     columns = ("", *(shown(symbol) for symbol in part.source))
     rows = [
@@ -101,7 +109,7 @@ def attention_figure(part: AttentionPart) -> Markup:
         table_html("", columns, rows, figures=True),
     )
     caption = joined([escaped("Attention of "), _bdi(shown_text(part.name))], "")
-    return _figure(caption, attention_drawing(part), details)
+    return _figure(caption, attention_drawing(part), walk, details)
 
 
 def prediction_html(part: PredictionPart) -> Markup:
@@ -146,7 +154,7 @@ def table_html(
     """
     tone = [None] + ["figure" if figures else None] * (len(columns) - 1)
     head = [
-        element("th", {"scope": "col", "class": kind}, _bdi(column))
+        element("th", {"scope": "col", "class": kind}, _bdi(column and shown_text(column)))
         for column, kind in zip(columns, tone, strict=True)
     ]
     body = []

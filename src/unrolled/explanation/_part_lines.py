@@ -18,7 +18,7 @@ def part_heading(part: Part) -> str:
     """What a part is about, in a few words."""
     match part:
         case GridPart():
-            return f"{part.name.capitalize()}: {part.shape.cell}, {_counted(part)}"
+            return f"{shown_text(part.name).capitalize()}: {part.shape.cell}, {_counted(part)}"
         case BridgePart():
             return "Bridge: what starts the decoder"
         case AttentionPart():
@@ -28,7 +28,7 @@ def part_heading(part: Part) -> str:
         case ScorePart():
             return "Measured scores"
         case TablePart():
-            return part.title
+            return shown_text(part.title)
         case _:
             assert_never(part)
 
@@ -73,7 +73,9 @@ def score_lines(part: ScorePart) -> tuple[str, ...]:
 
 def table_lines(part: TablePart) -> tuple[str, ...]:
     """The column names, a rule, and the rows."""
-    rows = [tuple(field and shown_text(field) for field in row) for row in part.rows]
-    names, *lines = aligned([part.columns, *rows])
+    rows = [
+        tuple(field and shown_text(field) for field in row) for row in (part.columns, *part.rows)
+    ]
+    names, *lines = aligned(rows)
     rule = "─" * max(columns(line) for line in [names, *lines])
     return (names, rule, *lines)

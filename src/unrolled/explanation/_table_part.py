@@ -37,7 +37,7 @@ class TablePart:
 def score_part(scores: Mapping[str, float | int | str]) -> ScorePart:
     """Scores as they shall be printed: text as it is, counts whole, others with two decimals."""
 
-    def printed(value: float | int | str) -> str:
+    def printed(value: float | str) -> str:
         if isinstance(value, str):
             return value
         return f"{value:,d}" if isinstance(value, int) else f"{value:.2f}"

@@ -33,7 +33,7 @@ def _lines(part: Part, width: int) -> Sequence[str]:
         case GridPart():
             return grid_lines(part, width)
         case BridgePart():
-            return part.lines
+            return [shown_text(line) for line in part.lines]
         case AttentionPart():
             return _attention_lines(part, width)
         case PredictionPart():

@@ -1,0 +1,15 @@
+"""Writes the golden files anew, for a change that is meant to be seen. Look at the diff.
+
+python tests/explanation/write_goldens.py
+"""
+
+from pathlib import Path
+
+from example_reports import examples, renderings
+
+GOLDENS = Path(__file__).with_name("goldens")
+
+if __name__ == "__main__":
+    for name, report in examples().items():
+        for ending, content in renderings(name, report).items():
+            (GOLDENS / f"{name}.{ending}").write_text(content, encoding="utf-8")

@@ -244,10 +244,7 @@ def _step(
     hx: Tensor | tuple[Tensor, Tensor] | None,
 ) -> _CellResult:
     weights = LayerWeights(
-        module.weight_ih,
-        module.weight_hh,
-        module.bias_ih,
-        module.bias_hh,  # type: ignore[arg-type]
+        **{name: getattr(module, name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
     )
     check_input(input, size=shape.input_size, like=weights.weight_ih, ranks=(1, 2))
     batched = input.dim() == 2

@@ -112,8 +112,17 @@ def page() -> str:
     word = "pneumonoultramicroscopicsilicovolcanoconio"
     shape = StackShape("lstm", 1, 1, num_layers=2, bidirectional=True)
     wide = Report("A long word", (grid_part(shape, len(word), symbols=word, name="encoder"),))
-    odd = ("שלום", "e\u0301", "\u202e", "日本語", "internationalisation", "<b>", "👩\u200d🔬")
-    strange = Report("Odd symbols", (grid_part(shape, 9, 7, symbols=odd),))
+    odd = (
+        "שלום",
+        "e\u0301",
+        "\u202e",
+        "日本語",
+        "internationalisation",
+        "counterrevolutionary",
+        "<b>",
+        "👩\u200d🔬",
+    )
+    strange = Report("Odd symbols", (grid_part(shape, 10, 8, symbols=odd),))
     tables = [TablePart("Words", ("word", "said"), (("cat", "K AE1 T"),))]
     reports = [run_report(), wide, strange, examples()["gru-3"], examples()["lstm-2-both-ragged"]]
     return render_html(reports, title="Spelling to sound", scores={"WER %": 31.2}, tables=tables)

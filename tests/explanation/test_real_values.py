@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from unrolled import nn
 from unrolled.explanation import explain_shape
 

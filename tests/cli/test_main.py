@@ -22,7 +22,7 @@ def _heavy_modules_after(*arguments: str) -> str:
         "from unrolled.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        f"print([m for m in {HEAVY + ('jsonargparse',)!r} if m in sys.modules], file=sys.stderr)"
+        f"print([m for m in {(*HEAVY, 'jsonargparse')!r} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True

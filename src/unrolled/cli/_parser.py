@@ -7,7 +7,7 @@ from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from typing import NoReturn
 
-from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from unrolled.errors import UsageError
 
@@ -20,7 +20,7 @@ class _Formatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
     def _get_help_string(self, action: Action) -> str:
         words = action.help or ""
         silent = action.default is None or action.default is False or action.default == SUPPRESS
-        if silent or not action.option_strings or isinstance(action, ActionConfigFile):
+        if silent or not action.option_strings:
             return words
         return f"{words} (default: {_as_typed(action.default)})".replace("%", "%%")
 
@@ -49,7 +49,7 @@ class CommandParser(ArgumentParser):
         """Add ``--config`` and ``--print_config``."""
         self.add_argument(
             "--config",
-            action=ActionConfigFile,
+            action="config",
             metavar="FILE",
             help="YAML file with any of these options by name; options given on the command "
             "line after it go before it",

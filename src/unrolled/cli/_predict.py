@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
@@ -112,11 +113,10 @@ def run(arguments: Sequence[str]) -> int:
     if interactive:
         return _converse(transducer, options)
     if options.words:
-        name, lines = "argument", iter(enumerate(options.words, start=1))
-    else:
-        path = options.file or "-"
-        name, lines = ("standard input" if path == "-" else path), read_lines(path)
-    return _predict_all(transducer, options, name, lines)
+        return _predict_all(transducer, options, "word", iter(enumerate(options.words, start=1)))
+    path = options.file or "-"
+    name = "standard input" if path == "-" else path
+    return _predict_all(transducer, options, name, read_lines(path))
 
 
 def _predict_all(
@@ -146,10 +146,8 @@ def _predict_all(
 
 
 def _converse(transducer: Transducer, options: Namespace) -> int:
-    try:
+    with suppress(ImportError):
         import readline  # noqa: F401  gives input() a history and keys to edit the line
-    except ImportError:
-        pass
     print("Type a text and press Enter; Ctrl-D ends.", file=sys.stderr)
     while True:
         try:
@@ -183,7 +181,7 @@ def _predict(
 def _source(line: str, number: int, name: str, options: Namespace) -> str:
     if options.source_column is None:
         return line
-    fields = line.split(options.field_separator)
+    fields: list[str] = line.split(options.field_separator)
     if options.source_column > len(fields):
         raise DataError(
             f"{name}:{number}: there is no column {options.source_column}, the line has "

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gzip
 import queue
 import threading
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
 
 from unrolled.errors import DataError
 
@@ -16,7 +15,7 @@ Line = tuple[int, str]
 def read_lines(path: str) -> Iterator[Line]:
     """Give (line number from 1, text without the line ending) of a file, ``-`` for standard input.
 
-    Files ending in ``.gz`` are unpacked on the way. Empty lines are passed over.
+    Files ending in ``.gz`` are unpacked on the way.
 
     Raises:
         DataError: With file and line, where the bytes are not UTF-8.
@@ -26,14 +25,19 @@ def read_lines(path: str) -> Iterator[Line]:
         with open(0, "rb", closefd=False) as pipe:
             yield from _decode(pipe, "standard input")
     elif path.endswith(".gz"):
-        with gzip.open(path) as compressed:
-            yield from _decode(compressed, path)  # type: ignore[arg-type]
+        try:
+            with gzip.open(path) as compressed:
+                yield from _decode(compressed, path)
+        except (gzip.BadGzipFile, EOFError) as fault:
+            raise DataError(
+                f"{path}: {fault}; unpack it yourself, or take .gz off its name if it is plain text"
+            ) from None
     else:
         with open(path, "rb") as plain:
             yield from _decode(plain, path)
 
 
-def _decode(lines: BinaryIO, name: str) -> Iterator[Line]:
+def _decode(lines: Iterable[bytes], name: str) -> Iterator[Line]:
     for number, raw in enumerate(lines, start=1):
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
@@ -42,8 +46,7 @@ def _decode(lines: BinaryIO, name: str) -> Iterator[Line]:
                 f"{name}:{number}: byte {fault.start + 1} is not valid UTF-8; save the text as "
                 f"UTF-8, for example with: iconv -f latin1 -t utf-8"
             ) from None
-        if line.strip():
-            yield number, line
+        yield number, line
 
 
 def gather(lines: Iterator[Line], size: int) -> Iterator[list[Line]]:

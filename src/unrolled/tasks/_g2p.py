@@ -37,5 +37,10 @@ G2P = Task(
         "source_symbols": "characters",
         "source_lowercase": True,
         "target_symbols": "separator",
+        "embedding_size": 64,
+        "encoder_hidden_size": 128,
+        "decoder_hidden_size": 128,
+        "dropout": 0.0,
+        "learning_rate": 4e-3,
     },
 )

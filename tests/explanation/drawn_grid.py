@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from unrolled.explanation import GridPart
-from unrolled.grid import Layout, Slots, StateAddress
+from unrolled.grid import Layout, StateAddress
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -58,16 +58,6 @@ def drawn_grids(document: str) -> list[list[DrawnState]]:
     return grids
 
 
-def addresses(slots: Slots) -> set[StateAddress]:
-    """Every address of the one sample of a layout."""
-    columns = range(slots.shape[2]) if len(slots.shape) == 3 else None
-    found = set()
-    for index in range(slots.shape[0]):
-        for place in [(index, 0)] if columns is None else [(index, 0, block) for block in columns]:
-            found.add(slots.address(*place))
-    return found - {None}
-
-
 def layout_of(part: GridPart) -> Layout:
     """Where the states of this grid stand, as `unrolled.grid` has it."""
     shape = part.shape
@@ -98,9 +88,9 @@ def check_grid(part: GridPart, states: list[DrawnState]) -> None:
     output = _marked(states, "output")
     hidden_state = _marked(states, "hidden_state")
     cell_state = _marked(states, "cell_state")
-    assert output == addresses(layout.output)
-    assert hidden_state == addresses(layout.hidden_state)
-    assert cell_state == (addresses(layout.cell_state) if shape.has_cell_state else set())
+    assert output == set(layout.output)
+    assert hidden_state == set(layout.hidden_state)
+    assert cell_state == (set(layout.cell_state) if shape.has_cell_state else set())
 
     # And once more in the words of the definition, without the layout.
     top, last = shape.num_layers - 1, {"forward": length - 1, "reverse": 0}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from drawn_grid import addresses, check_grid, check_places, drawn_grids, layout_of
+from drawn_grid import check_grid, check_places, drawn_grids, layout_of
 from example_reports import examples, renderings
 
 from unrolled.explanation import GridPart, Report
@@ -55,7 +55,7 @@ def test_what_the_golden_text_shows_is_true(name: str) -> None:
             rows.append((direction, int(line.split()[1]), line.split()[2:]))
     for part in report.of(GridPart):
         layout = layout_of(part)
-        output, finals = addresses(layout.output), addresses(layout.hidden_state)
+        output, finals = set(layout.output), set(layout.hidden_state)
         for _ in range(part.shape.num_rows):
             direction, layer, marks = rows.pop(0)
             assert len(marks) == part.steps

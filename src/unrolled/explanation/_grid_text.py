@@ -1,13 +1,11 @@
-"""The grid for a terminal: the picture that `StateGrid` prints, and the symbols that were read."""
+"""The grid for a terminal: the picture of `unrolled.grid`, and the symbols that were read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
 
-import numpy as np
-
-from ..grid import StateGrid
+from ..grid import picture_lines
 from ._grid_part import GridPart
 from ._symbol import shown
 
@@ -15,14 +13,12 @@ from ._symbol import shown
 def grid_lines(part: GridPart, width: int) -> list[str]:
     """The marks of each state, then what was read and predicted, in lines of `width` columns."""
     shape = part.shape
-    axes = (shape.num_layers, shape.num_directions, part.steps, 1)
-    nothing = np.zeros(())  # the picture needs the sizes only
-    grid = StateGrid(
-        np.broadcast_to(nothing, (*axes, shape.state_size)),
-        np.broadcast_to(nothing, (*axes, shape.cell_size)) if shape.has_cell_state else None,
-        [part.length],
+    lines = picture_lines(
+        num_layers=shape.num_layers,
+        directions=shape.directions,
+        steps=part.steps,
+        length=part.length,
     )
-    _, *lines = repr(grid).splitlines()
     if shape.has_cell_state:
         lines.append("cell_state: the c beside each hidden_state; output holds no c")
     if part.initial:

@@ -12,3 +12,4 @@ from ._lengths import check_lengths as check_lengths
 from ._shape import CELLS as CELLS
 from ._shape import Cell as Cell
 from ._shape import StackShape as StackShape
+from ._text import picture_lines as picture_lines

@@ -7,12 +7,16 @@ from typing import Any, Literal
 import numpy as np
 
 from ._address import DIRECTIONS, Direction, Kind, StateAddress, check_direction, check_kind
-from ._html import grid_html
+from ._dataset import grid_dataset
+from ._html import picture_html
+from ._integer import check_integer
+from ._layout import Layout
 from ._lengths import check_lengths
+from ._picture import Picture
 from ._shape import resolve_layer
-from ._text import grid_text
+from ._text import picture_text
 
-Array = Any  # a NumPy array or a PyTorch tensor; this folder imports only NumPy
+Array = Any  # a NumPy array, a PyTorch tensor, or another array of the array API standard
 Step = int | Literal["last"]
 
 
@@ -20,7 +24,11 @@ class StateGrid:
     """Every state of one run of a recurrent stack.
 
     The grid holds NumPy arrays or PyTorch tensors as they are: what it returns is computed from
-    them by their own library, so gradients flow through.
+    them by their own library, on their device and in their dtype, so gradients flow through. It
+    may be a view of them.
+
+    At a padded step of a sample there is no state; what the arrays hold there is whatever the run
+    left. Only `output` sets it to 0.
 
     Args:
         hidden: h of every state, shape (layer, direction, step, batch, hidden).
@@ -31,8 +39,15 @@ class StateGrid:
             has no batch axis.
 
     Raises:
-        TypeError: the lengths are not integers.
-        ValueError: the arrays do not have these shapes, or a length is not between 1 and `step`.
+        TypeError: `hidden` or `cell` is not an array, or the lengths are not integers.
+        ValueError: the arrays do not have these shapes, or a length is not between 1 and the number
+            of steps.
+
+    >>> grid = StateGrid(np.zeros((2, 2, 5, 3, 4)), lengths=[5, 3, 1])
+    >>> grid.output.shape, grid.hidden_state.shape
+    ((5, 3, 8), (4, 3, 4))
+    >>> grid.at(layer=0, direction="reverse", step=2).shape
+    (3, 4)
     """
 
     def __init__(
@@ -76,6 +91,17 @@ class StateGrid:
         return int(self.hidden.shape[3])
 
     @property
+    def layout(self) -> Layout:
+        """Which state each slot of `output`, `hidden_state` and `cell_state` holds."""
+        return Layout(
+            self.num_layers,
+            self.num_directions == 2,
+            steps=self.steps,
+            lengths=self.lengths if self.batched else None,
+            batch_first=self.batch_first,
+        )
+
+    @property
     def mask(self) -> Array:
         """Which steps are real: booleans, (step, batch), batch first or unbatched as the run."""
         mask = np.arange(self.steps)[:, None] < self.lengths[None, :]
@@ -93,6 +119,8 @@ class StateGrid:
         top = library.moveaxis(self.hidden[-1], 0, 2)  # step batch direction hidden
         output = library.reshape(top, (*top.shape[:2], top.shape[2] * top.shape[3]))
         output = self._arranged(output)
+        if (self.lengths == self.steps).all():
+            return output
         return library.where(self.mask[..., None], output, 0)
 
     @property
@@ -101,7 +129,7 @@ class StateGrid:
 
         Rows run l0 forward, l0 reverse, l1 forward, ...; without batch axis for an unbatched run.
         """
-        return self._finals("hidden")
+        return self._final_rows("hidden")
 
     @property
     def cell_state(self) -> Array:
@@ -110,7 +138,7 @@ class StateGrid:
         Raises:
             ValueError: the run has no cell states.
         """
-        return self._finals("cell")
+        return self._final_rows("cell")
 
     @property
     def h_n(self) -> Array:
@@ -140,17 +168,15 @@ class StateGrid:
 
         Raises:
             IndexError: no such layer or step.
+            TypeError: the layer or the step is not an integer.
             ValueError: no such direction or kind in this run.
         """
         if isinstance(layer, StateAddress):
             return self.at(layer.layer, layer.direction, layer.step, layer.kind)
-        plane = self._values(kind)[
-            resolve_layer(layer, self.num_layers), self._direction_index(direction)
-        ]
-        if step == "last" and direction == "forward":
-            value = plane[self.lengths - 1, np.arange(self.batch)]
-        else:
-            value = plane[0 if step == "last" else self._step_index(step)]
+        row = (resolve_layer(layer, self.num_layers), self._direction_index(direction))
+        plane = self._values(kind)[row]
+        step = self._checked_step(step)
+        value = self._last(plane, direction) if step == "last" else plane[step]
         return value if self.batched else value[0]
 
     def final(
@@ -169,26 +195,34 @@ class StateGrid:
         """
         return self.at(layer, direction, "last", kind)
 
-    def __getitem__(self, index: tuple[int | slice, Direction | slice, int | slice]) -> Array:
-        """Hidden states by `grid[layer, direction, step]`; a slice keeps its axis.
+    def __getitem__(
+        self, index: StateAddress | tuple[int | slice, Direction | slice, Step | slice]
+    ) -> Array:
+        """States by `grid[address]`, or hidden states by `grid[layer, direction, step]`.
 
         Args:
-            index: layer (integer or slice), direction (a name or `:`), step (integer or slice).
-                What is left of (layer, direction, step) is followed by (batch, hidden).
+            index: a `StateAddress`; or layer (integer or slice), direction (a name or a slice),
+                step (integer, slice or `"last"`). A slice keeps its axis: what is left of (layer,
+                direction, step) is followed by (batch, hidden), or (hidden,) for an unbatched run.
 
         Raises:
             IndexError: no such layer or step, or not three indices.
+            TypeError: the layer or the step is not an integer, a slice or `"last"`.
             ValueError: no such direction in this run.
         """
+        if isinstance(index, StateAddress):
+            return self.at(index)
         if not isinstance(index, tuple) or len(index) != 3:
-            raise IndexError("a grid takes three indices: grid[layer, direction, step].")
+            raise IndexError(
+                "a grid takes three indices, grid[layer, direction, step], or one StateAddress."
+            )
         layer, direction, step = index
-        where = (
+        row = (
             layer if isinstance(layer, slice) else resolve_layer(layer, self.num_layers),
             direction if isinstance(direction, slice) else self._direction_index(direction),
-            step if isinstance(step, slice) else self._step_index(step),
         )
-        values = self.hidden[where]
+        step = step if isinstance(step, slice) else self._checked_step(step)
+        values = self._finals("hidden")[row] if step == "last" else self.hidden[(*row, step)]
         return values if self.batched else values[..., 0, :]
 
     def addresses(self) -> Iterator[StateAddress]:
@@ -213,38 +247,39 @@ class StateGrid:
         """A grid whose arrays are `function` of these, such as `lambda a: a.detach()`.
 
         Args:
-            function: takes and returns an array of (layer, direction, step, batch, size).
+            function: takes an array of (layer, direction, step, batch, size) and returns one with
+                the same axes; only the last may change its size.
+
+        Raises:
+            TypeError: the function returns something that is not an array.
+            ValueError: the function changes an axis other than the last.
         """
+        hidden = function(self.hidden)
+        _check_shapes(hidden, None, self.batched)
+        if tuple(hidden.shape[:4]) != tuple(self.hidden.shape[:4]):
+            raise ValueError(
+                f"the function made hidden of shape {tuple(hidden.shape)} from "
+                f"{tuple(self.hidden.shape)}; all axes but the last must stay as they are."
+            )
         cell = None if self.cell is None else function(self.cell)
-        return StateGrid(function(self.hidden), cell, self.lengths, self.batch_first, self.batched)
+        return StateGrid(hidden, cell, self.lengths, self.batch_first, self.batched)
 
     def to_xarray(self) -> Any:
-        """The grid as an `xarray.Dataset` with named axes.
+        """The grid as an `xarray.Dataset`: axes by name, and which steps of a sample are real.
+
+        The values are NumPy's, on the CPU and without gradients. An unbatched run has no batch
+        axis there either.
 
         Raises:
             ModuleNotFoundError: xarray is not installed.
         """
-        try:
-            import xarray
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "StateGrid.to_xarray needs xarray, which is not installed: pip install xarray.",
-                name="xarray",
-            ) from error
-        axes = ("layer", "direction", "step", "batch")
-        variables = {"hidden": ((*axes, "hidden_unit"), _to_numpy(self.hidden))}
-        if self.cell is not None:
-            variables["cell"] = ((*axes, "cell_unit"), _to_numpy(self.cell))
-        return xarray.Dataset(
-            variables,
-            coords={"direction": list(self.directions), "length": ("batch", self.lengths)},
-        )
+        return grid_dataset(self)
 
     def __repr__(self) -> str:
-        return grid_text(self)
+        return picture_text(Picture.of_grid(self))
 
     def _repr_html_(self) -> str:
-        return grid_html(self)
+        return picture_html(Picture.of_grid(self))
 
     def _values(self, kind: Kind) -> Array:
         check_kind(kind)
@@ -256,29 +291,44 @@ class StateGrid:
             )
         return self.cell
 
+    def _final_rows(self, kind: Kind) -> Array:
+        finals = self._finals(kind)
+        rows = (self.num_layers * self.num_directions, *finals.shape[2:])
+        finals = _library(finals).reshape(finals, rows)
+        return finals if self.batched else finals[:, 0]
+
     def _finals(self, kind: Kind) -> Array:
-        self._values(kind)
-        return _library(self.hidden).stack(
-            [
-                self.final(layer, direction, kind)
-                for layer in range(self.num_layers)
-                for direction in self.directions
-            ]
-        )
+        """The last state computed, (layer, direction, batch, size)."""
+        values = self._values(kind)
+        finals = [self._last(values[:, n], name) for n, name in enumerate(self.directions)]
+        return _library(values).stack(finals, 1)
+
+    def _last(self, values: Array, direction: Direction) -> Array:
+        """The last state computed, out of (..., step, batch, size) of one direction."""
+        if direction == "reverse":
+            return values[..., 0, :, :]
+        if (self.lengths == self.steps).all():
+            return values[..., self.steps - 1, :, :]
+        return values[..., self.lengths - 1, np.arange(self.batch), :]
 
     def _direction_index(self, direction: Direction) -> int:
         check_direction(direction)
         if direction not in self.directions:
-            raise ValueError("direction is 'reverse', but this run went forward only.")
+            raise ValueError(
+                "direction is 'reverse', but this run went forward only; ask for 'forward'."
+            )
         return self.directions.index(direction)
 
-    def _step_index(self, step: int) -> int:
-        if not 0 <= step < self.steps:
+    def _checked_step(self, step: Step) -> Step:
+        if step == "last":
+            return step
+        number = check_integer(step, "step")
+        if not 0 <= number < self.steps:
             raise IndexError(
-                f"step is {step}, but the run has {self.steps} steps: use 0 to {self.steps - 1}, "
-                "or 'last' for the last step that the direction computed."
+                f"step is {number}, but the run has {self.steps} steps: use 0 to "
+                f"{self.steps - 1}, or 'last' for the last step that the direction computed."
             )
-        return step
+        return number
 
     def _arranged(self, values: Array) -> Array:
         """Bring (step, batch, ...) into the axes of the run."""
@@ -288,35 +338,42 @@ class StateGrid:
 
 
 def _library(array: Array) -> Any:
-    """The library an array belongs to: NumPy, or PyTorch where it is already in use."""
-    return sys.modules["torch" if _is_torch(array) else "numpy"]
+    """The library of functions an array belongs to; PyTorch's tensors do not name theirs."""
+    if hasattr(array, "__array_namespace__"):
+        return array.__array_namespace__()
+    return sys.modules["torch"]
 
 
-def _is_torch(array: Array) -> bool:
+def _check_array(array: Array, name: str) -> None:
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(array, torch.Tensor)
-
-
-def _to_numpy(array: Array) -> Any:
-    return array.detach().cpu().numpy() if _is_torch(array) else np.asarray(array)
+    if hasattr(array, "__array_namespace__") or (torch and isinstance(array, torch.Tensor)):
+        return
+    raise TypeError(
+        f"{name} is of type {type(array).__name__}; it must be a NumPy array or a PyTorch tensor."
+    )
 
 
 def _check_shapes(hidden: Array, cell: Array | None, batched: bool) -> None:
     axes = "(layer, direction, step, batch, hidden)"
+    _check_array(hidden, "hidden")
     shape = tuple(hidden.shape)
     if len(shape) != 5:
         raise ValueError(f"hidden has shape {shape}; it must have five axes, {axes}.")
     if shape[1] > 2 or min(shape[:3]) < 1:
         raise ValueError(
-            f"hidden has shape {shape}, {axes}; it needs 1 or 2 directions "
+            f"hidden has shape {shape}, {axes}; it must have 1 or 2 directions "
             "and at least one layer and one step."
-        )
-    if cell is not None and tuple(cell.shape[:4]) != shape[:4]:
-        raise ValueError(
-            f"cell has shape {tuple(cell.shape)} but hidden {shape}; "
-            "all axes but the last must be the same."
         )
     if not batched and shape[3] != 1:
         raise ValueError(
-            f"an unbatched run has a batch of 1, but hidden has shape {shape}, {axes}."
+            f"hidden has shape {shape}, {axes}, but the run is unbatched; "
+            "its batch must be 1, or batched must be True."
+        )
+    if cell is None:
+        return
+    _check_array(cell, "cell")
+    if len(cell.shape) != 5 or tuple(cell.shape[:4]) != shape[:4]:
+        raise ValueError(
+            f"cell has shape {tuple(cell.shape)} but hidden {shape}; "
+            "it must have the same axes, and only the last may differ in size."
         )

@@ -1,68 +1,132 @@
 """The picture of a grid for notebooks."""
 
+from collections.abc import Iterable
 from html import escape
-from typing import Any
 
-from ._picture import PictureCell, PictureRow, grid_heading, grid_note, picture_rows, picture_steps
+from ._address import Direction, StateAddress
+from ._picture import Picture, PictureCell, PictureRow, PictureSample, PictureTensor
+from ._text import picture_text
 
+# Half-transparent tints of one blue and one orange over whatever the page has, so that the same
+# colours are readable in a light and in a dark notebook. Divs, since notebooks style tables.
 _STYLE = """
-.unrolled-grid { font: 13px/1.4 system-ui, sans-serif; color: inherit; }
-.unrolled-grid table { border-collapse: separate; border-spacing: 3px; margin: 4px 0; }
-.unrolled-grid th { font-weight: 500; text-align: right; padding: 0 6px; opacity: .75;
-  background: none; border: 0; }
-.unrolled-grid td { width: 22px; height: 18px; border-radius: 4px; padding: 0;
-  background: color-mix(in srgb, currentColor 10%, transparent); }
-.unrolled-grid td.pad { background: none; border: 1px dashed
-  color-mix(in srgb, currentColor 25%, transparent); }
-.unrolled-grid td.gap { background: none; text-align: center; }
-.unrolled-grid .output { background: #3b82c4; }
-.unrolled-grid .final { background: #d97706; }
-.unrolled-grid .output.final { background: linear-gradient(135deg, #3b82c4 50%, #d97706 50%); }
-.unrolled-grid i { display: inline-block; width: 12px; height: 12px; border-radius: 3px;
-  margin: 0 4px 0 12px; vertical-align: -1px; }
+.unrolled-grid-text { display: none; }
+.unrolled-grid { display: block !important; font: 13px/1.4 system-ui, sans-serif; color: inherit;
+  overflow-x: auto; --output: #3b82f6; --final: #ea7317; }
+.unrolled-grid .states { display: grid; width: max-content; gap: 4px; align-items: center;
+  margin: 8px 0; }
+.unrolled-grid .wide { grid-column: 1 / -1; width: 0; min-width: 100%; white-space: nowrap; }
+.unrolled-grid .plane { font-weight: 600; margin-top: 6px; }
+.unrolled-grid .label { box-sizing: border-box; padding: 0 10px 0 14px; opacity: .8; }
+.unrolled-grid .number { text-align: center; font-size: 11px; opacity: .8; }
+.unrolled-grid .length { padding-left: 10px; opacity: .8; }
+.unrolled-grid .state { box-sizing: border-box; width: 26px; height: 20px; border-radius: 4px;
+  border: 1px solid rgba(128, 128, 128, .55); background-color: rgba(128, 128, 128, .08); }
+.unrolled-grid .pad { border-style: dashed; border-color: rgba(128, 128, 128, .4);
+  background: none; }
+.unrolled-grid .gap { text-align: center; opacity: .8; }
+.unrolled-grid .output { border-top: 4px solid var(--output);
+  background-color: rgba(59, 130, 246, .28); }
+.unrolled-grid .final { background-color: rgba(234, 115, 23, .38); }
+.unrolled-grid .final.forward { border-right: 4px solid var(--final); }
+.unrolled-grid .final.reverse { border-left: 4px solid var(--final); }
+.unrolled-grid .output.final { background: linear-gradient(to bottom right,
+  rgba(59, 130, 246, .28) 50%, rgba(234, 115, 23, .38) 50%); }
+.unrolled-grid .output.final.reverse { background: linear-gradient(to bottom left,
+  rgba(59, 130, 246, .28) 50%, rgba(234, 115, 23, .38) 50%); }
+.unrolled-grid .key { display: grid; grid-template-columns: max-content max-content 1fr;
+  gap: 4px 12px; align-items: center; margin-top: 12px; }
+.unrolled-grid .key code { background: none; color: inherit; padding: 0; }
+.unrolled-grid .meaning { opacity: .8; }
 """
-_ARROW = {"forward": "forward →", "reverse": "← reverse"}
+_ARROW: dict[Direction, str] = {"forward": "forward →", "reverse": "reverse ←"}
+_MEANING = {
+    "output": "the last layer at every step",
+    "hidden_state": "every layer at the last step computed",
+    "cell_state": "the c beside each hidden_state",
+}
+_SWATCH = {"output": "state output", "hidden_state": "state final forward"}
 
 
-def grid_html(grid: Any) -> str:
-    """A table of a `StateGrid` with its addresses on hover; self-contained, light and dark.
+def picture_html(picture: Picture) -> str:
+    """A picture as HTML that stands alone: addresses on hover, readable in light and dark.
+
+    Where a notebook is not trusted its style sheets are dropped; the plain text shows instead.
 
     Args:
-        grid: a `StateGrid`.
+        picture: of a run.
     """
-    length = int(grid.lengths.max(initial=0)) or grid.steps
-    rows = picture_rows(
-        num_layers=grid.num_layers, directions=grid.directions, steps=grid.steps, length=length
-    )
-    numbers = "".join(
-        f'<th scope="col">{"…" if step is None else step}</th>'
-        for step in picture_steps(grid.steps)
-    )
-    body = "".join(_row(row, first=n % grid.num_layers == 0) for n, row in enumerate(rows))
-    note = grid_note(grid)
+    columns = f"grid-template-columns: max-content repeat({len(picture.steps)}, 26px) max-content"
+    numbers = "".join(_number(step) for step in picture.steps)
+    body = "".join(_rows(picture.rows))
+    if picture.samples:
+        above = f"above: sample {picture.drawn}. The top forward row of each sample"
+        body += f'<div class="wide plane">{above}</div>'
+        body += "".join(map(_sample, picture.samples))
+    if picture.samples_left_out:
+        body += f'<div class="wide label">… {escape(picture.samples_left_out)}</div>'
     return (
-        f'<div class="unrolled-grid"><style>{_STYLE}</style>'
-        f"<div>StateGrid: {escape(grid_heading(grid))}</div>"
-        f'<table><tr><th></th><th scope="row">step</th>{numbers}</tr>{body}</table>'
-        '<div><i class="output" style="margin-left:0"></i>output'
-        '<i class="final"></i>hidden_state<i class="output final"></i>both</div>'
-        f"{f'<div>{escape(note)}</div>' if note else ''}</div>"
+        f"<style>{_STYLE}</style>"
+        f'<pre class="unrolled-grid-text">{escape(picture_text(picture))}</pre>'
+        '<div class="unrolled-grid" style="display: none">'
+        f"<div><b>StateGrid</b>: {escape(picture.heading)}</div>"
+        f'<div class="states" style="{columns}">'
+        f'<div class="label">step</div>{numbers}<div></div>{body}</div>'
+        f'<div class="key">{"".join(map(_key, picture.tensors))}</div></div>'
     )
 
 
-def _row(row: PictureRow, *, first: bool) -> str:
-    direction = _ARROW[row.direction] if first else ""
-    cells = "".join(_cell(row, cell) for cell in row.cells)
-    return f'<tr><th>{direction}</th><th scope="row">layer {row.layer}</th>{cells}</tr>'
+def _number(step: int | None) -> str:
+    return f'<div class="number">{"…" if step is None else step}</div>'
 
 
-def _cell(row: PictureRow, cell: PictureCell) -> str:
+def _rows(rows: Iterable[PictureRow]) -> Iterable[str]:
+    direction = None
+    for row in rows:
+        if row.direction != direction:
+            direction = row.direction
+            yield f'<div class="wide plane">{_ARROW[direction]}</div>'
+        if row.layer is None:
+            yield '<div class="wide label">⋮</div>'
+            continue
+        yield f'<div class="label">layer {row.layer}</div>'
+        for cell in row.cells:
+            if cell.step is None:
+                yield _cell(cell, row.direction, "")
+            else:
+                address = StateAddress("hidden", row.layer, row.direction, cell.step)
+                yield _cell(cell, row.direction, str(address))
+        yield "<div></div>"
+
+
+def _sample(sample: PictureSample) -> str:
+    cells = "".join(
+        _cell(cell, "forward", f"sample {sample.sample}, step {cell.step}") for cell in sample.cells
+    )
+    return (
+        f'<div class="label">sample {sample.sample}</div>{cells}'
+        f'<div class="length">length {sample.length}</div>'
+    )
+
+
+def _cell(cell: PictureCell, direction: Direction, name: str) -> str:
     if cell.step is None:
-        return '<td class="gap">…</td>'
+        return '<div class="gap">…</div>'
     if not cell.real:
-        return '<td class="pad" title="padding"></td>'
-    classes = [
-        name for name, held in (("output", cell.in_output), ("final", cell.in_hidden_state)) if held
-    ]
-    address = f"h[layer={row.layer}, {row.direction}, step={cell.step}]"
-    return f'<td class="{" ".join(classes)}" title="{address}"></td>'
+        return f'<div class="state pad" title="step {cell.step}: padding"></div>'
+    tensors = [("output", cell.in_output), ("hidden_state", cell.in_hidden_state)]
+    held = [tensor for tensor, holds in tensors if holds]
+    classes = ["state", *("final" if tensor == "hidden_state" else tensor for tensor in held)]
+    if cell.in_hidden_state:
+        classes.append(direction)
+    title = escape(f"{name}: in {' and '.join(held) or 'neither tensor'}")
+    return f'<div class="{" ".join(classes)}" title="{title}"></div>'
+
+
+def _key(tensor: PictureTensor) -> str:
+    axes = ", ".join(f"{axis} {size}" for axis, size in zip(tensor.axes, tensor.shape, strict=True))
+    return (
+        f'<div class="{_SWATCH.get(tensor.name, "")}"></div>'
+        f"<div><code>{tensor.name}</code> <span>({escape(axes)})</span></div>"
+        f'<div class="meaning">{_MEANING[tensor.name]}</div>'
+    )

@@ -1,6 +1,6 @@
 """Which state each slot of `output`, `hidden_state` and `cell_state` holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,17 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ._address import DIRECTIONS, Kind, StateAddress
-from ._lengths import check_lengths
+from ._integer import check_integer
+from ._lengths import check_lengths, lengths_array
 
 Integers = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Slots:
     """The addresses held by one tensor, as integers.
 
     The arrays have the leading axes of the tensor they describe. `output` has one axis more: its
-    columns fall into one block per direction, forward first.
+    columns fall into one block per direction, forward first. Iterating gives the address in each
+    slot that is not padding, in the order of the tensor.
 
     Attributes:
         kind: `"hidden"` or `"cell"`.
@@ -48,14 +50,20 @@ class Slots:
         """
         if len(index) != len(self.shape):
             raise IndexError(
-                f"{len(index)} integers do not name one slot of {self.shape}; "
+                f"{len(index)} integers do not name one slot of shape {self.shape}; "
                 f"give {len(self.shape)}."
             )
+        if not all(-size <= at < size for at, size in zip(index, self.shape, strict=True)):
+            raise IndexError(f"there is no slot {index}: the slots have shape {self.shape}.")
         step = int(self.step[index])
         if step < 0:
             return None
         direction = DIRECTIONS[int(self.direction[index])]
         return StateAddress(self.kind, int(self.layer[index]), direction, step)
+
+    def __iter__(self) -> Iterator[StateAddress]:
+        addresses = (self.address(*index) for index in np.ndindex(*self.shape))
+        return (address for address in addresses if address is not None)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -78,8 +86,8 @@ class Layout:
         batch_first: whether `output` is (batch, step, ...) rather than (step, batch, ...).
 
     Raises:
-        TypeError: the lengths are not integers.
-        ValueError: a size is below 1, or a length is not between 1 and `steps`.
+        TypeError: a size or the lengths are not integers.
+        ValueError: a size is below 1 (`batch`: below 0), or a length is not between 1 and `steps`.
 
     >>> layout = Layout(num_layers=2, bidirectional=True, steps=5, lengths=[5, 3])
     >>> str(layout.output.address(4, 0, 1))  # output[4, sample 0], reverse half
@@ -105,14 +113,16 @@ class Layout:
         batch: int | None = None,
         batch_first: bool = False,
     ) -> None:
-        for name, value in (("num_layers", num_layers), ("steps", steps)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}; it must be 1 or more.")
-        if batch is not None and batch < 0:
-            raise ValueError(f"batch is {batch}; it must be 0 or more.")
         batched = batch is not None or lengths is not None
         if batch is None:
-            batch = 1 if lengths is None else len(lengths)
+            batch = 1 if lengths is None else lengths_array(lengths).size
+        for name, value, least in (
+            ("num_layers", num_layers, 1),
+            ("steps", steps, 1),
+            ("batch", batch, 0),
+        ):
+            if check_integer(value, name) < least:
+                raise ValueError(f"{name} is {value}; it must be {least} or more.")
         checked = check_lengths(lengths, batch=batch, steps=steps)
         for field, held in (
             ("num_layers", num_layers),

@@ -12,7 +12,8 @@ def check_lengths(
     """Turn lengths into an integer array, one per sample, each from 1 to `steps`.
 
     Args:
-        lengths: integers, shape (batch,); `None` means that every step is real.
+        lengths: integers, shape (batch,): a sequence, an array, or a tensor on any device;
+            `None` means that every step is real.
         batch: samples.
         steps: columns of the grid, padding included.
         allow_none: whether `None` is accepted.
@@ -23,9 +24,7 @@ def check_lengths(
     """
     if lengths is None and allow_none:
         return np.full(batch, steps, dtype=np.int64)
-    array = np.asarray(lengths)
-    if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"lengths are {array.dtype}; they must be integers.")
+    array = lengths_array(lengths)
     if array.shape != (batch,):
         raise ValueError(
             f"lengths have shape {tuple(array.shape)}; give one length for each of "
@@ -38,4 +37,21 @@ def check_lengths(
             f"the length of sample {sample} is {int(array[sample])}; "
             f"it must be between 1 and the number of steps, {steps}."
         )
+    return array
+
+
+def lengths_array(lengths: Any) -> npt.NDArray[np.int64]:
+    """Turn lengths of whatever form into a new array of integers.
+
+    Raises:
+        TypeError: the lengths are not integers.
+    """
+    if not isinstance(lengths, np.ndarray) and hasattr(lengths, "tolist"):
+        lengths = lengths.tolist()  # the one way that works for a tensor on any device
+    try:
+        array = np.asarray(lengths)
+    except ValueError:  # rows of unequal size
+        array = np.asarray(lengths, dtype=object)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"lengths are {array.dtype}; they must be integers.")
     return array.astype(np.int64)

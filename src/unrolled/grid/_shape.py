@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ._address import DIRECTIONS, Direction, check_direction
+from ._integer import check_integer
 
 Cell = Literal["rnn_tanh", "rnn_relu", "gru", "lstm"]
 
@@ -26,7 +27,12 @@ class StackShape:
         proj_size: size an LSTM's hidden state is projected to; 0 for none.
 
     Raises:
+        TypeError: a size is not an integer.
         ValueError: a size or a combination that no recurrent stack has.
+
+    >>> shape = StackShape("lstm", input_size=8, hidden_size=16, num_layers=2, bidirectional=True)
+    >>> shape.row(-1, "reverse")  # where h[layer=1, reverse, step=0] stands in `hidden_state`
+    3
     """
 
     cell: Cell
@@ -40,6 +46,8 @@ class StackShape:
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             raise ValueError(f"cell is {self.cell!r}; it must be one of {', '.join(CELLS)}.")
+        for name in ("input_size", "hidden_size", "num_layers", "proj_size"):
+            object.__setattr__(self, name, check_integer(getattr(self, name), name))
         for name in ("hidden_size", "num_layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
@@ -113,6 +121,7 @@ class StackShape:
 
         Raises:
             IndexError: there is no such layer.
+            TypeError: the layer is not an integer.
         """
         return resolve_layer(layer, self.num_layers)
 
@@ -151,10 +160,13 @@ def resolve_layer(layer: int, num_layers: int) -> int:
 
     Raises:
         IndexError: there is no such layer.
+        TypeError: the layer is not an integer.
     """
+    layer = check_integer(layer, "layer")
     if not -num_layers <= layer < num_layers:
+        there_are = "there is 1 layer" if num_layers == 1 else f"there are {num_layers} layers"
         raise IndexError(
-            f"layer is {layer}, but there are {num_layers} layers: "
-            f"use 0 to {num_layers - 1}, or -1 for the top."
+            f"layer is {layer}, but {there_are}: "
+            f"use 0 to {num_layers - 1} from the input, or -1 to {-num_layers} from the top."
         )
     return layer % num_layers

@@ -1,41 +1,70 @@
 """The picture of a grid in plain text."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from ._picture import PictureCell, grid_heading, grid_note, picture_rows, picture_steps
+from ._address import Direction
+from ._picture import Picture, PictureCell
 
-_ARROW = {"forward": "→", "reverse": "←"}
+_ARROW: dict[Direction, str] = {"forward": "→", "reverse": "←"}
 
 
-def grid_text(grid: Any) -> str:
-    """A few lines that show which states a `StateGrid` holds and which tensors they are in.
+def picture_lines(
+    *, num_layers: int, directions: Sequence[Direction], steps: int, length: int
+) -> list[str]:
+    """The grid of one sample in a few lines: its states, and which tensors hold them.
 
     Args:
-        grid: a `StateGrid`.
+        num_layers: rows of the grid.
+        directions: the directions that run.
+        steps: columns of the grid, padding included.
+        length: real steps of the sample.
     """
-    length = int(grid.lengths.max(initial=0)) or grid.steps
-    rows = picture_rows(
-        num_layers=grid.num_layers, directions=grid.directions, steps=grid.steps, length=length
+    return _lines(
+        Picture.of_sizes(num_layers=num_layers, directions=directions, steps=steps, length=length)
     )
-    steps = picture_steps(grid.steps)
-    width = max(2, len(str(grid.steps - 1))) + 1
-    margin = len(f"  layer {grid.num_layers - 1}")
-    numbers = "".join(("…" if step is None else str(step)).rjust(width) for step in steps)
-    lines = [f"StateGrid: {grid_heading(grid)}", f"{'  step':<{margin}}{numbers}"]
-    for number, row in enumerate(rows):
-        if number % grid.num_layers == 0:
-            lines.append(f"{row.direction} {_ARROW[row.direction]}")
-        marks = "".join(_mark(cell).rjust(width) for cell in row.cells)
-        lines.append(f"{f'  layer {row.layer}':<{margin}}{marks}")
-    lines.append(
-        "○ output   ● hidden_state   ◉ both   · neither" + _padding_key(length, grid.steps)
-    )
-    note = grid_note(grid)
-    return "\n".join(lines if note is None else [*lines, note])
 
 
-def _padding_key(length: int, steps: int) -> str:
-    return "   ╌ padding" if length < steps else ""
+def picture_text(picture: Picture) -> str:
+    """A picture as text, its heading first.
+
+    Args:
+        picture: of a run.
+    """
+    tensors = "   ".join(f"{tensor.name} {tensor.shape}" for tensor in picture.tensors)
+    return "\n".join([f"StateGrid: {picture.heading}", *_lines(picture), tensors])
+
+
+def _lines(picture: Picture) -> list[str]:
+    step_width = max(2, *(len(str(step)) for step in picture.steps if step is not None)) + 1
+    labels = [f"  layer {row.layer}" for row in picture.rows if row.layer is not None]
+    labels += [f"  sample {sample.sample}" for sample in picture.samples]
+    margin = max(map(len, labels))
+
+    def line(label: str, marks: Sequence[str]) -> str:
+        return f"{label:<{margin}}" + "".join(mark.rjust(step_width) for mark in marks)
+
+    lines = [line("  step", ["…" if step is None else str(step) for step in picture.steps])]
+    direction = None
+    for row in picture.rows:
+        if row.direction != direction:
+            direction = row.direction
+            lines.append(f"{direction} {_ARROW[direction]}")
+        lines.append(
+            "  ⋮"
+            if row.layer is None
+            else line(f"  layer {row.layer}", [_mark(cell) for cell in row.cells])
+        )
+    if picture.samples:
+        lines.append(f"above: sample {picture.drawn}. The top forward row of each sample:")
+        lines += [
+            line(f"  sample {sample.sample}", [_mark(cell) for cell in sample.cells])
+            + f"   length {sample.length}"
+            for sample in picture.samples
+        ]
+    if picture.samples_left_out:
+        lines.append(f"  … {picture.samples_left_out}")
+    key = "○ output   ● hidden_state   ◉ both   · neither"
+    return [*lines, f"{key}   ╌ padding" if picture.padded else key]
 
 
 def _mark(cell: PictureCell) -> str:

@@ -1,0 +1,29 @@
+"""String-to-string models: an encoder's output as memory, its hidden_state to start the decoder."""
+
+from ._architecture import Architecture as Architecture
+from ._architecture import build as build
+from ._batch import Batch as Batch
+from ._corpus import Corpus as Corpus
+from ._decoder import AttentionDecoder as AttentionDecoder
+from ._decoder import Decoded as Decoded
+from ._decoder_state import DecoderState as DecoderState
+from ._encoder import Encoded as Encoded
+from ._encoder import Encoder as Encoder
+from ._hypothesis import Hypothesis as Hypothesis
+from ._loss import SequenceLoss as SequenceLoss
+from ._model import Seq2Seq as Seq2Seq
+from ._pairs import Columns as Columns
+from ._pairs import Pair as Pair
+from ._pairs import read_pairs as read_pairs
+from ._references import read_references as read_references
+from ._search import beam_search as beam_search
+from ._search import greedy_search as greedy_search
+from ._special import BEGIN as BEGIN
+from ._special import END as END
+from ._special import PAD as PAD
+from ._special import UNKNOWN as UNKNOWN
+from ._symbols import SYMBOL_KINDS as SYMBOL_KINDS
+from ._symbols import SymbolKind as SymbolKind
+from ._symbols import Symbols as Symbols
+from ._symbols_training import train_symbols as train_symbols
+from ._token_batches import TokenBatches as TokenBatches

@@ -1,0 +1,203 @@
+"""The attentional decoder."""
+
+from typing import NamedTuple, Protocol, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from ..grid import Cell, StackShape
+from ..nn import Attended
+from ._decoder_state import DecoderState
+from ._special import PAD
+from ._stack import make_stack, run_stack
+
+
+class Attention(Protocol):
+    """An attention of `unrolled.nn`, or anything that works like one."""
+
+    def project(self, memory: Tensor) -> Tensor:
+        """The keys of a memory."""
+
+    def __call__(
+        self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor | None = None
+    ) -> Attended:
+        """Read the memory."""
+
+
+class Decoded(NamedTuple):
+    """What a decoder says of every target step.
+
+    Attributes:
+        logits: unnormalised log-probabilities of the next symbol.
+        weights: how much attention paid to each source step.
+    """
+
+    logits: Float[Tensor, "batch target_step vocab"]
+    weights: Float[Tensor, "batch target_step source_step"]
+
+
+class AttentionDecoder(nn.Module):
+    """A recurrent stack that reads a memory through attention and names the next symbol.
+
+    For each target step t, with the embedded symbol y_(t-1) before it:
+
+        s_t = recurrent([y_(t-1); a_(t-1)], s_(t-1)), a_(t-1) only with input feeding
+        k_t = attention(s_t, memory)
+        a_t = tanh(W [k_t; s_t])
+        logits_t = V a_t
+
+    Source: Luong et al. (2015), equations 5 and 6, and section 3.3 for input feeding. Without
+    input feeding all steps of a known target run in one call of the stack, which is much faster.
+
+    Args:
+        vocab_size: symbols there are.
+        embedding_size: features of one embedded symbol.
+        hidden_size: units of each layer.
+        memory_size: features of one step of the memory.
+        attention: an attention whose query is `hidden_size` wide.
+        cell: `"lstm"`, `"gru"`, `"rnn_tanh"` or `"rnn_relu"`.
+        num_layers: layers of the stack.
+        input_feeding: whether the stack also reads the attentional vector of the step before.
+        dropout: probability of zeroing an element of the embeddings, between layers and of a_t,
+            in training.
+        tie_embeddings: whether V is the embedding matrix; needs `embedding_size == hidden_size`.
+
+    Raises:
+        ValueError: a size is not possible, or the embeddings cannot be tied.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocab_size: int,
+        embedding_size: int,
+        hidden_size: int,
+        memory_size: int,
+        attention: nn.Module,
+        cell: Cell = "lstm",
+        num_layers: int = 1,
+        input_feeding: bool = False,
+        dropout: float = 0.0,
+        tie_embeddings: bool = False,
+    ) -> None:
+        super().__init__()
+        if tie_embeddings and embedding_size != hidden_size:
+            raise ValueError(
+                f"tie_embeddings needs embedding_size and hidden_size to be the same, but they are "
+                f"{embedding_size} and {hidden_size}."
+            )
+        self.input_feeding = input_feeding
+        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        read = embedding_size + (hidden_size if input_feeding else 0)
+        self.layer = make_stack(StackShape(cell, read, hidden_size, num_layers), dropout)
+        self.attention = attention
+        self.combine = nn.Linear(memory_size + hidden_size, hidden_size, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.vocabulary = nn.Linear(hidden_size, vocab_size)
+        if tie_embeddings:
+            self.vocabulary.weight = self.embedding.weight
+            nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
+
+    @property
+    def shape(self) -> StackShape:
+        """The recurrent stack."""
+        return self.layer.shape
+
+    def forward(
+        self,
+        target_in: Int[Tensor, "batch target_step"],
+        target_lengths: Int[Tensor, " batch"],
+        memory: Float[Tensor, "batch source_step memory"],
+        mask: Bool[Tensor, "batch source_step"],
+        hidden: Float[Tensor, "layer batch hidden"],
+        cell: Float[Tensor, "layer batch cell"] | None = None,
+    ) -> Decoded:
+        """Say of every step of a known target what comes next ("teacher forcing").
+
+        Args:
+            target_in: BEGIN and the target, padding at the end, (batch, target_step).
+            target_lengths: real steps of each target, BEGIN included. Padding stands at the end
+                and a decoder runs forward, so what stands there reaches no real step.
+            memory: what attention reads.
+            mask: `True` where a source step is real.
+            hidden: h_0 of each layer.
+            cell: c_0 of each layer, for an LSTM.
+
+        Raises:
+            ValueError: the sizes do not fit each other.
+        """
+        state = self.start(memory, mask, hidden, cell)
+        embedded = self.dropout(self.embedding(target_in))
+        if self.input_feeding:
+            attentional, weights = self._fed(embedded, state)
+        else:
+            queries, _, _ = run_stack(self.layer, embedded, hidden, cell)
+            attentional, weights = self._attend(queries, state)
+        return Decoded(self.vocabulary(attentional), weights)
+
+    def start(
+        self,
+        memory: Float[Tensor, "batch source_step memory"],
+        mask: Bool[Tensor, "batch source_step"],
+        hidden: Float[Tensor, "layer batch hidden"],
+        cell: Float[Tensor, "layer batch cell"] | None = None,
+    ) -> DecoderState:
+        """The state before the first step.
+
+        Args:
+            memory: what attention reads.
+            mask: `True` where a source step is real.
+            hidden: h_0 of each layer, as a bridge makes it.
+            cell: c_0 of each layer, for an LSTM.
+        """
+        attentional = None
+        if self.input_feeding:
+            attentional = memory.new_zeros(memory.shape[0], self.combine.out_features)
+        keys = self._attention.project(memory)
+        return DecoderState(hidden, cell, attentional, memory, keys, mask)
+
+    def step(
+        self, symbols: Int[Tensor, " batch"], state: DecoderState
+    ) -> tuple[Float[Tensor, "batch vocab"], Float[Tensor, "batch source_step"], DecoderState]:
+        """One step: the logits of the next symbol, the attention, and where the decoder stands.
+
+        There may be several rows per source, as in a beam: the recurrent states of a source's rows
+        then stand together, and the memory need not be repeated.
+
+        Args:
+            symbols: the symbol before, (batch,); BEGIN at first.
+            state: where the decoder stands.
+        """
+        embedded = self.dropout(self.embedding(symbols)).unsqueeze(1)
+        attentional, weights, state = self._one(embedded, state)
+        return self.vocabulary(attentional.squeeze(1)), weights.squeeze(1), state
+
+    @property
+    def _attention(self) -> Attention:
+        return cast("Attention", self.attention)
+
+    def _one(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        x = embedded
+        if state.attentional is not None:
+            x = torch.cat([embedded, state.attentional.unsqueeze(1)], dim=-1)
+        query, hidden, cell = run_stack(self.layer, x, state.hidden, state.cell)
+        attentional, weights = self._attend(query, state)
+        fed = None if state.attentional is None else attentional.squeeze(1)
+        return attentional, weights, state._replace(hidden=hidden, cell=cell, attentional=fed)
+
+    def _fed(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        attentionals, weights = [], []
+        for step in range(embedded.shape[1]):
+            attentional, weight, state = self._one(embedded[:, step : step + 1], state)
+            attentionals.append(attentional)
+            weights.append(weight)
+        return torch.cat(attentionals, dim=1), torch.cat(weights, dim=1)
+
+    def _attend(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        rows, steps, size = queries.shape
+        grouped = queries.reshape(state.memory.shape[0], -1, size)
+        context, weights = self._attention(grouped, state.memory, state.mask, state.keys)
+        context, weights = (part.reshape(rows, steps, -1) for part in (context, weights))
+        combined = torch.tanh(self.combine(torch.cat([context, queries], dim=-1)))
+        return self.dropout(combined), weights

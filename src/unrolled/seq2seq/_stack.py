@@ -1,0 +1,54 @@
+"""One way to make and run a layer of any cell."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor
+
+from ..grid import StackShape
+from ..nn import GRU, LSTM, RNN
+
+Stack = RNN | GRU | LSTM
+
+
+def make_stack(shape: StackShape, dropout: float) -> Stack:
+    """A batch-first layer of a shape.
+
+    Args:
+        shape: the stack.
+        dropout: probability between layers; left out where there is one layer only.
+    """
+    between = dropout if shape.num_layers > 1 else 0.0
+    sizes = (shape.input_size, shape.hidden_size, shape.num_layers)
+    if shape.cell == "lstm":
+        return LSTM(
+            *sizes, shape.bias, True, between, shape.bidirectional, proj_size=shape.proj_size
+        )
+    if shape.cell == "gru":
+        return GRU(*sizes, shape.bias, True, between, shape.bidirectional)
+    nonlinearity: Literal["relu", "tanh"] = "relu" if shape.cell == "rnn_relu" else "tanh"
+    return RNN(*sizes, nonlinearity, shape.bias, True, between, shape.bidirectional)
+
+
+def run_stack(
+    layer: Stack,
+    x: Tensor,
+    hidden: Tensor | None = None,
+    cell: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """`output`, h_n and c_n of a layer of any cell; c_n is `None` but for an LSTM.
+
+    Args:
+        layer: what to run.
+        x: its input, (batch, step, input).
+        hidden: h_0; zeros when absent.
+        cell: c_0; zeros when absent.
+        lengths: real steps of each sample.
+    """
+    if isinstance(layer, LSTM):
+        both = None if hidden is None or cell is None else (hidden, cell)
+        output, (h_n, c_n) = layer(x, both, lengths)
+        return output, h_n, c_n
+    output, h_n = layer(x, hidden, lengths)
+    return output, h_n, None

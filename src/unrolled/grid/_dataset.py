@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ._array import to_numpy
+
 
 def grid_dataset(grid: Any) -> Any:
     """The arrays of a `StateGrid` as an `xarray.Dataset`.
@@ -22,9 +24,9 @@ def grid_dataset(grid: Any) -> Any:
             name="xarray",
         ) from error
     axes = ("layer", "direction", "step", "batch")
-    variables = {"hidden": ((*axes, "hidden_unit"), _to_numpy(grid.hidden))}
+    variables = {"hidden": ((*axes, "hidden_unit"), to_numpy(grid.hidden))}
     if grid.cell is not None:
-        variables["cell"] = ((*axes, "cell_unit"), _to_numpy(grid.cell))
+        variables["cell"] = ((*axes, "cell_unit"), to_numpy(grid.cell))
     dataset = xarray.Dataset(
         variables,
         coords={
@@ -36,12 +38,3 @@ def grid_dataset(grid: Any) -> Any:
         },
     )
     return dataset if grid.batched else dataset.isel(batch=0)
-
-
-def _to_numpy(array: Any) -> Any:
-    if not hasattr(array, "detach"):
-        return np.asarray(array)
-    array = array.detach().cpu()
-    if str(array.dtype) == "torch.bfloat16":  # which NumPy does not have
-        array = array.float()
-    return array.numpy()

@@ -1,12 +1,12 @@
 """The values of all states of one run, by address."""
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 
 from ._address import DIRECTIONS, Direction, Kind, StateAddress, check_direction, check_kind
+from ._array import check_array, library_of
 from ._dataset import grid_dataset
 from ._html import picture_html
 from ._integer import check_integer
@@ -40,8 +40,8 @@ class StateGrid:
 
     Raises:
         TypeError: `hidden` or `cell` is not an array, or the lengths are not integers.
-        ValueError: the arrays do not have these shapes, or a length is not between 1 and the number
-            of steps.
+        ValueError: the arrays do not have these shapes, a length is not between 1 and the number
+            of steps, or lengths were given with an unbatched run.
 
     >>> grid = StateGrid(np.zeros((2, 2, 5, 3, 4)), lengths=[5, 3, 1])
     >>> grid.output.shape, grid.hidden_state.shape
@@ -59,6 +59,10 @@ class StateGrid:
         batched: bool = True,
     ) -> None:
         _check_shapes(hidden, cell, batched)
+        if lengths is not None and not batched:
+            raise ValueError(
+                "lengths were given with an unbatched run; cut its states to their length instead."
+            )
         self.hidden = hidden
         self.cell = cell
         self.lengths = check_lengths(lengths, batch=hidden.shape[3], steps=hidden.shape[2])
@@ -105,7 +109,7 @@ class StateGrid:
     def mask(self) -> Array:
         """Which steps are real: booleans, (step, batch), batch first or unbatched as the run."""
         mask = np.arange(self.steps)[:, None] < self.lengths[None, :]
-        library = _library(self.hidden)
+        library = library_of(self.hidden)
         return self._arranged(library.asarray(mask, device=self.hidden.device))
 
     @property
@@ -115,8 +119,8 @@ class StateGrid:
         Batch first or unbatched as the run; the last axis is `num_directions * hidden` wide.
         Padded steps are 0.
         """
-        library = _library(self.hidden)
-        top = library.moveaxis(self.hidden[-1], 0, 2)  # step batch direction hidden
+        library = library_of(self.hidden)
+        top = self.hidden[-1].swapaxes(0, 1).swapaxes(1, 2)  # step batch direction hidden
         output = library.reshape(top, (*top.shape[:2], top.shape[2] * top.shape[3]))
         output = self._arranged(output)
         if (self.lengths == self.steps).all():
@@ -262,7 +266,8 @@ class StateGrid:
                 f"{tuple(self.hidden.shape)}; all axes but the last must stay as they are."
             )
         cell = None if self.cell is None else function(self.cell)
-        return StateGrid(hidden, cell, self.lengths, self.batch_first, self.batched)
+        lengths = self.lengths if self.batched else None
+        return StateGrid(hidden, cell, lengths, self.batch_first, self.batched)
 
     def to_xarray(self) -> Any:
         """The grid as an `xarray.Dataset`: axes by name, and which steps of a sample are real.
@@ -294,14 +299,14 @@ class StateGrid:
     def _final_rows(self, kind: Kind) -> Array:
         finals = self._finals(kind)
         rows = (self.num_layers * self.num_directions, *finals.shape[2:])
-        finals = _library(finals).reshape(finals, rows)
+        finals = library_of(finals).reshape(finals, rows)
         return finals if self.batched else finals[:, 0]
 
     def _finals(self, kind: Kind) -> Array:
         """The last state computed, (layer, direction, batch, size)."""
         values = self._values(kind)
         finals = [self._last(values[:, n], name) for n, name in enumerate(self.directions)]
-        return _library(values).stack(finals, 1)
+        return library_of(values).stack(finals, 1)
 
     def _last(self, values: Array, direction: Direction) -> Array:
         """The last state computed, out of (..., step, batch, size) of one direction."""
@@ -320,7 +325,7 @@ class StateGrid:
         return self.directions.index(direction)
 
     def _checked_step(self, step: Step) -> Step:
-        if step == "last":
+        if isinstance(step, str) and step == "last":
             return step
         number = check_integer(step, "step")
         if not 0 <= number < self.steps:
@@ -337,25 +342,9 @@ class StateGrid:
         return values.swapaxes(0, 1) if self.batch_first else values
 
 
-def _library(array: Array) -> Any:
-    """The library of functions an array belongs to; PyTorch's tensors do not name theirs."""
-    if hasattr(array, "__array_namespace__"):
-        return array.__array_namespace__()
-    return sys.modules["torch"]
-
-
-def _check_array(array: Array, name: str) -> None:
-    torch = sys.modules.get("torch")
-    if hasattr(array, "__array_namespace__") or (torch and isinstance(array, torch.Tensor)):
-        return
-    raise TypeError(
-        f"{name} is of type {type(array).__name__}; it must be a NumPy array or a PyTorch tensor."
-    )
-
-
 def _check_shapes(hidden: Array, cell: Array | None, batched: bool) -> None:
     axes = "(layer, direction, step, batch, hidden)"
-    _check_array(hidden, "hidden")
+    check_array(hidden, "hidden")
     shape = tuple(hidden.shape)
     if len(shape) != 5:
         raise ValueError(f"hidden has shape {shape}; it must have five axes, {axes}.")
@@ -371,7 +360,7 @@ def _check_shapes(hidden: Array, cell: Array | None, batched: bool) -> None:
         )
     if cell is None:
         return
-    _check_array(cell, "cell")
+    check_array(cell, "cell")
     if len(cell.shape) != 5 or tuple(cell.shape[:4]) != shape[:4]:
         raise ValueError(
             f"cell has shape {tuple(cell.shape)} but hidden {shape}; "

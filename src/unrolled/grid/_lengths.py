@@ -27,8 +27,8 @@ def check_lengths(
     array = lengths_array(lengths)
     if array.shape != (batch,):
         raise ValueError(
-            f"lengths have shape {tuple(array.shape)}; give one length for each of "
-            f"the {batch} samples, shape ({batch},)."
+            f"lengths have shape {tuple(array.shape)}; give one length per sample, "
+            f"shape ({batch},)."
         )
     wrong = np.flatnonzero((array < 1) | (array > steps))
     if wrong.size:

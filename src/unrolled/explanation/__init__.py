@@ -2,6 +2,7 @@
 
 from ._attention_part import AttentionPart as AttentionPart
 from ._bridge_part import BridgePart as BridgePart
+from ._explain_run import explain_run as explain_run
 from ._explain_shape import explain_shape as explain_shape
 from ._grid_part import GridPart as GridPart
 from ._grid_part import Slot as Slot

@@ -13,7 +13,7 @@ from ._grid_part import GridPart
 from ._grid_picture import grid_drawing
 from ._html_words import READOUT
 from ._markup import Markup, element, escaped, joined
-from ._part_lines import part_heading
+from ._part_lines import part_heading, unknown_lines
 from ._prediction_part import PredictionPart
 from ._report import Part
 from ._symbol import shown, shown_text
@@ -126,7 +126,8 @@ def prediction_html(part: PredictionPart) -> Markup:
         (str(rank), shown_text(guess.text), f"{guess.score:.4f}")
         for rank, guess in enumerate(part.guesses, start=1)
     ]
-    return joined([said, table_html("", ("rank", "predicted", "score"), rows)])
+    notes = [element("p", {"class": "note"}, escaped(line)) for line in unknown_lines(part)]
+    return joined([said, *notes, table_html("", ("rank", "predicted", "score"), rows)])
 
 
 def _scores(part: ScorePart) -> Markup:

@@ -112,7 +112,7 @@ def _read(written: dict[str, Any]) -> Part:
             )
         case "prediction":
             guesses = (Guess(guess["text"], guess["score"]) for guess in written["guesses"])
-            return PredictionPart(written["source"], tuple(guesses))
+            return PredictionPart(written["source"], tuple(guesses), tuple(written["unknown"]))
         case "scores":
             return ScorePart(tuple((name, figure) for name, figure in written["scores"]))
         case "table":

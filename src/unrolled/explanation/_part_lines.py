@@ -10,7 +10,7 @@ from ._bridge_part import BridgePart
 from ._grid_part import GridPart
 from ._prediction_part import PredictionPart
 from ._report import Part
-from ._symbol import columns, shown_text
+from ._symbol import columns, isolated, shown, shown_text
 from ._table_part import ScorePart, TablePart
 
 
@@ -57,13 +57,22 @@ def aligned(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def prediction_lines(part: PredictionPart) -> tuple[str, ...]:
-    """Rank, score and text of each guess."""
-    return aligned(
+    """Rank, score and text of each guess, and what was new in the source."""
+    guesses = aligned(
         [
             (f"{rank}.", f"{guess.score:.4f}", shown_text(guess.text))
             for rank, guess in enumerate(part.guesses, start=1)
         ]
     )
+    return (*guesses, *unknown_lines(part))
+
+
+def unknown_lines(part: PredictionPart) -> tuple[str, ...]:
+    """A line that names the symbols the model had never seen, if there are any."""
+    if not part.unknown:
+        return ()
+    symbols = ", ".join(isolated(shown(symbol)) for symbol in part.unknown)
+    return (f"not seen in training: {symbols}",)
 
 
 def score_lines(part: ScorePart) -> tuple[str, ...]:

@@ -15,10 +15,11 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class PredictionPart:
-    """The guesses for one source text, best first."""
+    """The guesses for one source text, best first, and its symbols that training never saw."""
 
     source: str
     guesses: tuple[Guess, ...]
+    unknown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.guesses:

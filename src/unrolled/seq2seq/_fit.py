@@ -1,0 +1,336 @@
+"""Training an encoder-decoder from TSV files."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from rich.console import Console
+
+from ..errors import TrainingError
+from ..grid import Cell
+from ._architecture import Architecture, AttentionKind, build
+from ._checkpoint import load_checkpoint, restore_random_state
+from ._columns import Columns
+from ._data_module import PairsDataModule, SymbolRule
+from ._lightning_module import Optimization, TrainingModule
+from ._progress import Progress
+from ._progress_bar import ProgressBar
+from ._schedule import SCHEDULES, Schedule
+from ._symbols import SymbolKind
+from ._training_run import CHECKPOINT, Monitor, TrainingRun
+from ._transducer import Transducer
+
+
+class TrainingInterruptedError(TrainingError):
+    """Training was stopped by the user; everything is saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """What a training run came to.
+
+    Attributes:
+        output: the model directory, which holds the best model.
+        steps: optimizer steps done.
+        epochs: epochs begun and done, in full and in part.
+        seconds: spent training.
+        scores: of the best model on the development data, as its card has them.
+    """
+
+    output: Path
+    steps: int
+    epochs: float
+    seconds: float
+    scores: dict[str, Any]
+
+
+def fit(
+    train: str | Path,
+    dev: str | Path,
+    output: str | Path,
+    *,
+    source_column: int | str = 1,
+    target_column: int | str = 2,
+    delimiter: str = "\t",
+    header: bool | None = None,
+    max_length: int = 1000,
+    source_symbols: SymbolKind = "characters",
+    source_separator: str = " ",
+    source_vocab_size: int | None = None,
+    source_lowercase: bool = False,
+    target_symbols: SymbolKind = "characters",
+    target_separator: str = " ",
+    target_vocab_size: int | None = None,
+    target_lowercase: bool = False,
+    cell: Cell = "lstm",
+    decoder_cell: Cell | None = None,
+    embedding_size: int = 128,
+    encoder_hidden_size: int = 256,
+    decoder_hidden_size: int = 256,
+    encoder_layers: int = 1,
+    decoder_layers: int = 1,
+    bidirectional: bool = True,
+    attention: AttentionKind = "general",
+    attention_size: int | None = None,
+    input_feeding: bool = False,
+    bridge_hidden: str = "project",
+    bridge_layers: str = "top",
+    bridge_cell: str | None = None,
+    dropout: float = 0.1,
+    tie_embeddings: bool = False,
+    max_epochs: int = 20,
+    max_minutes: float | None = None,
+    tokens_per_batch: int = 2048,
+    learning_rate: float = 2e-3,
+    schedule: Schedule = "linear",
+    warmup_steps: int = 200,
+    weight_decay: float = 0.0,
+    label_smoothing: float = 0.1,
+    gradient_clip: float = 1.0,
+    monitor: Monitor = "wer",
+    patience: int | None = None,
+    checkpoint_steps: int = 500,
+    seed: int = 1,
+    resume: bool = False,
+    accelerator: str = "auto",
+    devices: int | str = "auto",
+    num_nodes: int = 1,
+    strategy: str = "auto",
+    progress: bool | None = None,
+    report: Callable[[str], None] | None = None,
+) -> FitResult:
+    """Train an encoder-decoder and leave the best model in a model directory.
+
+    After each epoch the model decodes the development sources freely. With `max_epochs` alone, a
+    resumed run ends bit for bit where an uninterrupted one would have; a run limited by
+    `max_minutes` follows the clock, and goes on with the minutes that were left.
+
+    Args:
+        train: TSV of pairs to learn from; `.gz` is unpacked on the way.
+        dev: TSV of pairs to choose the model by.
+        output: the model directory; `checkpoints/`, `logs/` and `corpus/` go into it too.
+        source_column: number (1 first) or header name of the sources' column.
+        target_column: likewise of the targets'.
+        delimiter: what stands between columns.
+        header: whether the first line names the columns; by default where a column is a name.
+        max_length: most symbols of a source or a target.
+        source_symbols: `"characters"`, `"separator"` or `"bpe"`.
+        source_separator: what stands between the pieces of a source.
+        source_vocab_size: most source symbols.
+        source_lowercase: whether sources are lower-cased.
+        target_symbols: as for the source.
+        target_separator: as for the source.
+        target_vocab_size: as for the source.
+        target_lowercase: as for the source.
+        cell: see `Architecture`, as all down to `tie_embeddings`.
+        decoder_cell: cell of the decoder.
+        embedding_size: features of an embedded symbol.
+        encoder_hidden_size: units of an encoder layer and direction.
+        decoder_hidden_size: units of a decoder layer.
+        encoder_layers: layers of the encoder.
+        decoder_layers: layers of the decoder.
+        bidirectional: whether the encoder also runs in reverse.
+        attention: how the memory is scored.
+        attention_size: inner features of additive and concat attention.
+        input_feeding: whether the decoder reads its last attentional vector.
+        bridge_hidden: how final states become initial states.
+        bridge_layers: which encoder layer starts which decoder layer.
+        bridge_cell: what starts an LSTM decoder's cell states.
+        dropout: probability of zeroing an element.
+        tie_embeddings: whether the target embedding also scores the symbols.
+        max_epochs: passes over the training pairs.
+        max_minutes: time for training, all resumptions together.
+        tokens_per_batch: symbols in a batch, source and target and padding together.
+        learning_rate: its peak.
+        schedule: `"linear"`, `"cosine"`, `"inverse_sqrt"` or `"constant"`.
+        warmup_steps: steps until the peak.
+        weight_decay: of AdamW.
+        label_smoothing: probability spread over all symbols.
+        gradient_clip: largest norm of the gradient.
+        monitor: `"wer"` or `"loss"` of the development data chooses the best model.
+        patience: epochs without a better score after which training stops.
+        checkpoint_steps: steps between checkpoints.
+        seed: of all chance.
+        resume: whether to go on from the checkpoint in `output`.
+        accelerator: Lightning's: `"auto"`, `"cpu"`, `"gpu"`, ...
+        devices: how many of them.
+        num_nodes: machines.
+        strategy: how they work together.
+        progress: whether to draw a bar; by default where standard error is a terminal.
+        report: called with a line of text after each epoch; by default it is printed above the
+            bar, where there is one.
+
+    Raises:
+        DataError: a file cannot be read or used.
+        ModelError: the architecture cannot be built, or the model cannot be saved.
+        TrainingError: training cannot start or go on; `TrainingInterruptedError` when the user
+            stopped it. What was saved stays.
+        ValueError: an argument is not possible.
+    """
+    output = Path(output)
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule is {schedule!r}; it must be one of {', '.join(SCHEDULES)}.")
+    architecture_of = _architecture_builder(
+        cell=cell,
+        decoder_cell=decoder_cell,
+        embedding_size=embedding_size,
+        encoder_hidden_size=encoder_hidden_size,
+        decoder_hidden_size=decoder_hidden_size,
+        encoder_layers=encoder_layers,
+        decoder_layers=decoder_layers,
+        bidirectional=bidirectional,
+        attention=attention,
+        attention_size=attention_size,
+        input_feeding=input_feeding,
+        bridge_hidden=bridge_hidden,
+        bridge_layers=bridge_layers,
+        bridge_cell=bridge_cell,
+        dropout=dropout,
+        tie_embeddings=tie_embeddings,
+    )
+    build(architecture_of(4, 4))  # what cannot be built is refused before any data is read
+    if resume and not (output / CHECKPOINT).exists():
+        raise TrainingError(
+            f"{output / CHECKPOINT} does not exist, so there is nothing to resume; start without "
+            "resume."
+        )
+    data = PairsDataModule(
+        train,
+        dev,
+        cache_dir=output / "corpus",
+        columns=Columns(source_column, target_column, delimiter, header),
+        source_rule=SymbolRule(
+            source_symbols, source_separator, source_vocab_size, source_lowercase
+        ),
+        target_rule=SymbolRule(
+            target_symbols, target_separator, target_vocab_size, target_lowercase
+        ),
+        tokens_per_batch=tokens_per_batch,
+        max_length=max_length,
+        seed=seed,
+    )
+    data.prepare()
+    optimization = Optimization(
+        learning_rate=learning_rate,
+        schedule=schedule,
+        warmup_steps=warmup_steps,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        gradient_clip=gradient_clip,
+        max_epochs=max_epochs,
+        max_minutes=max_minutes,
+    )
+    architecture = architecture_of(len(data.source_symbols), len(data.target_symbols))
+    settings = {
+        **asdict(optimization),
+        "tokens_per_batch": tokens_per_batch,
+        "seed": seed,
+        "monitor": monitor,
+        "pairs": len(data.train_corpus),
+        "source symbols": data.source_symbols.fingerprint,
+        "target symbols": data.target_symbols.fingerprint,
+    }
+    torch.manual_seed(seed)
+    transducer = Transducer(
+        build(architecture), architecture, data.source_symbols, data.target_symbols
+    )
+    state = Progress()
+    module = TrainingModule(transducer.model, optimization, len(data.batches), state)
+    content = None
+    if resume:
+        content = load_checkpoint(output / CHECKPOINT, architecture=architecture, settings=settings)
+        transducer.model.load_state_dict(content["model"])
+        state.load_state_dict(content["progress"])
+        data.batches.set_epoch(state.epoch)
+        data.batches.position = state.position
+    console = Console(stderr=True)
+    draws = sys.stderr.isatty() if progress is None else progress
+    run = TrainingRun(
+        transducer,
+        data,
+        output,
+        settings,
+        monitor=monitor,
+        patience=patience,
+        checkpoint_steps=checkpoint_steps,
+        report=report or (console.print if draws else _say_nothing),
+    )
+    callbacks: list[lightning.Callback] = [run, *([ProgressBar(console)] if draws else [])]
+    if content is not None:
+        run.best_scores = content["best_model"]
+        callbacks.append(_Restore(content))
+    if state.epoch < max_epochs:
+        trainer = _trainer(output, callbacks, accelerator, devices, num_nodes, strategy)
+        with warnings.catch_warnings():
+            # Raised by Lightning about its own use of PyTorch's tree functions.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+            trainer.fit(module, datamodule=data)
+    if run.interrupted:
+        raise TrainingInterruptedError(
+            f"training was stopped at step {state.step}, and everything is saved in {output}; "
+            "go on from there with resume."
+        )
+    epochs = state.epoch + state.position / len(data.batches)
+    return FitResult(output, state.step, epochs, state.seconds, run.best_scores)
+
+
+class _Restore(lightning.Callback):
+    """Put optimizer and random numbers back, once they exist and nothing else will draw."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        trainer.optimizers[0].load_state_dict(self.content["optimizer"])
+        restore_random_state(self.content)
+
+
+def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]:
+    def architecture(source_vocab_size: int, target_vocab_size: int) -> Architecture:
+        return Architecture(
+            source_vocab_size=source_vocab_size, target_vocab_size=target_vocab_size, **settings
+        )
+
+    return architecture
+
+
+def _trainer(
+    output: Path,
+    callbacks: list[lightning.Callback],
+    accelerator: str,
+    devices: int | str,
+    num_nodes: int,
+    strategy: str,
+) -> lightning.Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # Appending to the log of an earlier start is what is wanted.
+        warnings.filterwarnings("ignore", message="Experiment logs directory .* exists")
+        loggers: list[Logger] = [
+            CSVLogger(output / "logs", name=None),
+            TensorBoardLogger(output / "logs", name=None),
+        ]
+    return lightning.Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy=strategy,
+        max_epochs=-1,
+        logger=loggers,
+        callbacks=callbacks,
+        log_every_n_steps=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _say_nothing(line: str) -> None:
+    """Piped output stays quiet."""

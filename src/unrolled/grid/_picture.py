@@ -6,7 +6,7 @@ from typing import Any
 
 from ._address import Direction
 
-_MOST_STEPS, _MOST_LAYERS, _MOST_SAMPLES = 24, 12, 6
+_MOST_STEPS, _MOST_LAYERS, _MOST_SAMPLES = 24, 12, 6  # of numbers of two digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,9 @@ def _elided(size: int, most: int) -> tuple[int | None, ...]:
 
 def _columns(steps: int, length: int) -> tuple[int | None, ...]:
     """The steps to draw: never without the last real one and the last one."""
-    real = _elided(length, _MOST_STEPS)
-    padding = _elided(steps - length, max(3, _MOST_STEPS - len(real)))
+    most = _MOST_STEPS * 3 // (1 + max(2, len(str(steps - 1))))
+    real = _elided(length, most)
+    padding = _elided(steps - length, max(3, most - len(real)))
     return (*real, *(None if step is None else length + step for step in padding))
 
 

@@ -86,9 +86,9 @@ def test_an_unknown_task_lists_those_there_are() -> None:
 def test_the_order_is_default_task_file_command_line(config: Path) -> None:
     assert parse_fit(["--train=a", "--dev=b", "--output=x"]).target_symbols == "characters"
     assert parse_fit(["--task=g2p", "--output=x"]).target_symbols == "separator"
-    config.write_text("task: g2p\noutput: y\nseed: 5\ntarget_symbols: bpe\n")
+    config.write_text("task: g2p\noutput: y\nseed: 5\ncell: gru\n")
     from_file = parse_fit(["--config", str(config)])
-    assert (from_file.source_lowercase, from_file.target_symbols) == (True, "bpe")
+    assert (from_file.source_lowercase, from_file.cell) == (True, "gru")
     assert (from_file.output, from_file.seed) == ("y", 5)
     assert parse_fit(["--config", str(config), "--seed", "6"]).seed == 6
 

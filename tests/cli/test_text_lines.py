@@ -1,44 +1,14 @@
 """Reading what is to be predicted: every line once, in order, and never later than needed."""
 
-import gzip
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled.cli._text_lines import Line, gather, read_lines
+from unrolled.cli._text_lines import Line, gather
 from unrolled.errors import DataError
-
-
-def test_lines_are_numbered_and_lose_their_endings_only(tmp_path: Path) -> None:
-    path = tmp_path / "words.txt"
-    path.write_bytes("\ufeffone\r\n\n two \nthré\u2028e".encode())
-    assert list(read_lines(str(path))) == [(1, "one"), (2, ""), (3, " two "), (4, "thré\u2028e")]
-
-
-def test_a_gz_file_is_unpacked(tmp_path: Path) -> None:
-    path = tmp_path / "words.txt.gz"
-    path.write_bytes(gzip.compress(b"a\nb\n"))
-    assert list(read_lines(str(path))) == [(1, "a"), (2, "b")]
-
-
-def test_a_file_that_is_no_gz_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "words.gz"
-    path.write_bytes(b"plain words\n")
-    with pytest.raises(DataError, match=r"words\.gz: Not a gzip.*; unpack it"):
-        list(read_lines(str(path)))
-
-
-def test_invalid_utf8_is_named_by_file_line_and_byte(tmp_path: Path) -> None:
-    path = tmp_path / "words.txt"
-    path.write_bytes(b"fine\ncaf\xe9\n")
-    lines = read_lines(str(path))
-    assert next(lines) == (1, "fine")
-    with pytest.raises(DataError, match=r"words\.txt:2: byte 4 is not valid UTF-8; .*iconv"):
-        next(lines)
 
 
 @given(st.lists(st.text(), max_size=50), st.integers(1, 8))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from unrolled.errors import UnrolledError
+from ..errors import UnrolledError
 
 _OF_THE_FILE_SYSTEM = frozenset(
     (

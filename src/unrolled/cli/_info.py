@@ -24,7 +24,7 @@ def info_parser() -> CommandParser:
 def run(arguments: Sequence[str]) -> int:
     """Print the facts about this installation."""
     options = info_parser().parse(arguments)
-    from unrolled import info
+    from .. import info
 
     facts = info()
     if options.json:

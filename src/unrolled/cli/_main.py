@@ -7,8 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from unrolled.errors import UsageError
-
+from ..errors import UsageError
 from ._commands import COMMANDS, top_level_help
 from ._failure import explain_failure
 from ._nearest import nearest

@@ -9,8 +9,7 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
-from unrolled.errors import UsageError
-
+from ..errors import UsageError
 from ._nearest import nearest
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
 
-from unrolled.errors import DataError, UsageError
-
+from ..errors import DataError, UsageError
 from ._parser import CommandParser
 from ._prediction_text import as_json, as_lines
-from ._text_lines import Line, gather, read_lines
-from ._values import real, separator, text, whole
+from ._search_options import add_search_options, check_beam
+from ._text_lines import Line, gather, standard_input
+from ._values import separator, text, whole
 
 if TYPE_CHECKING:
-    from unrolled.seq2seq import Prediction, Transducer
+    from ..seq2seq import Prediction, Transducer
 
 LINES_AT_ONCE = 256
 
@@ -48,7 +49,7 @@ def predict_parser() -> CommandParser:
         help="the text is this column of each line, counted from 1 (unless given: the whole line)",
     )
     source.add_argument(
-        "--field_separator",
+        "--delimiter",
         type=separator,
         metavar="TEXT",
         default="\\t",
@@ -61,28 +62,12 @@ def predict_parser() -> CommandParser:
         default=1000,
         help="longest text in symbols; a longer one gets no prediction",
     )
-    search = parser.add_argument_group("search")
-    search.add_argument(
-        "--beam_size",
-        type=whole(1),
-        metavar="N",
-        help="hypotheses kept at each step; 1 is greedy (unless given: as many as --n_best)",
-    )
-    search.add_argument(
-        "--n_best", type=whole(1), metavar="N", default=1, help="predictions for each text"
-    )
-    search.add_argument(
-        "--length_penalty",
-        type=real(minimum=0),
-        metavar="X",
-        default=1.0,
-        help="a score is divided by length to this power; 0 leaves it as it is",
-    )
+    add_search_options(parser, n_best=1)
     output = parser.add_argument_group("output")
     output.add_argument(
         "--scores",
         action="store_true",
-        help="add a column: natural-log probability divided by the length penalty",
+        help="add a column: log-probability in nats, divided by the length penalty if there is one",
     )
     output.add_argument(
         "--attention",
@@ -96,27 +81,21 @@ def predict_parser() -> CommandParser:
 def run(arguments: Sequence[str]) -> int:
     """Predict, and print as predictions come."""
     options = predict_parser().parse(arguments)
-    if options.beam_size is None:
-        options.beam_size = options.n_best
-    if options.n_best > options.beam_size:
-        raise UsageError(
-            f"--n_best {options.n_best} needs a beam at least as wide, got --beam_size "
-            f"{options.beam_size}; give --beam_size {options.n_best} or more"
-        )
+    check_beam(options)
     if options.words and options.file:
         raise UsageError("words were given and --file too; give one of the two")
     interactive = not options.words and not options.file and sys.stdin.isatty()
 
-    from unrolled.seq2seq import Transducer
+    from ..seq2seq import Transducer, read_lines
 
     transducer = Transducer.from_pretrained(options.model)
     if interactive:
         return _converse(transducer, options)
     if options.words:
         return _predict_all(transducer, options, "word", iter(enumerate(options.words, start=1)))
-    path = options.file or "-"
-    name = "standard input" if path == "-" else path
-    return _predict_all(transducer, options, name, read_lines(path))
+    if options.file in (None, "-"):
+        return _predict_all(transducer, options, "standard input", standard_input())
+    return _predict_all(transducer, options, options.file, read_lines(Path(options.file)))
 
 
 def _predict_all(
@@ -181,13 +160,14 @@ def _predict(
 def _source(line: str, number: int, name: str, options: Namespace) -> str:
     if options.source_column is None:
         return line
-    fields: list[str] = line.split(options.field_separator)
-    if options.source_column > len(fields):
+    column: int = options.source_column
+    fields: list[str] = line.split(options.delimiter)
+    if column > len(fields):
         raise DataError(
-            f"{name}:{number}: there is no column {options.source_column}, the line has "
-            f"{len(fields)}; change --source_column or --field_separator"
+            f"{name}:{number}: there is no column {column}, the line has {len(fields)}; "
+            "change --source_column or --delimiter"
         )
-    return fields[options.source_column - 1]
+    return fields[column - 1]
 
 
 def _fault(transducer: Transducer, text: str, max_length: int) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from unrolled.seq2seq import Prediction
+    from ..seq2seq import Prediction
 
 SHADES = " ░▒▓█"
 

@@ -1,52 +1,34 @@
-"""Lines of text to predict, read from a file or a pipe while predictions are made."""
+"""Lines of text to predict, read while predictions are made."""
 
 from __future__ import annotations
 
-import gzip
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from unrolled.errors import DataError
+from ..errors import DataError
 
 Line = tuple[int, str]
 
 
-def read_lines(path: str) -> Iterator[Line]:
-    """Give (line number from 1, text without the line ending) of a file, ``-`` for standard input.
-
-    Files ending in ``.gz`` are unpacked on the way.
+def standard_input() -> Iterator[Line]:
+    """Give (line number from 1, text without the line ending) of standard input, as lines come.
 
     Raises:
-        DataError: With file and line, where the bytes are not UTF-8.
+        DataError: With the line, where the bytes are not UTF-8.
     """
-    if path == "-":
-        # Not sys.stdin: its lock, held by a thread that still reads, breaks the exit of Python.
-        with open(0, "rb", closefd=False) as pipe:
-            yield from _decode(pipe, "standard input")
-    elif path.endswith(".gz"):
-        try:
-            with gzip.open(path) as compressed:
-                yield from _decode(compressed, path)
-        except (gzip.BadGzipFile, EOFError) as fault:
-            raise DataError(
-                f"{path}: {fault}; unpack it yourself, or take .gz off its name if it is plain text"
-            ) from None
-    else:
-        with open(path, "rb") as plain:
-            yield from _decode(plain, path)
-
-
-def _decode(lines: Iterable[bytes], name: str) -> Iterator[Line]:
-    for number, raw in enumerate(lines, start=1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as fault:
-            raise DataError(
-                f"{name}:{number}: byte {fault.start + 1} is not valid UTF-8; save the text as "
-                f"UTF-8, for example with: iconv -f latin1 -t utf-8"
-            ) from None
-        yield number, line
+    # Not sys.stdin: its lock, held by a thread that still reads, breaks the exit of Python.
+    with open(0, "rb", closefd=False) as pipe:
+        for number, raw in enumerate(pipe, start=1):
+            try:
+                text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as fault:
+                raise DataError(
+                    f"standard input:{number}: byte {fault.start + 1} of the line, "
+                    f"0x{raw[fault.start]:02x}, is not UTF-8; convert what is piped in, for "
+                    "example with iconv"
+                ) from None
+            yield number, text.removesuffix("\n").removesuffix("\r")
 
 
 def gather(lines: Iterator[Line], size: int) -> Iterator[list[Line]]:

@@ -89,3 +89,13 @@ def separator(value: object) -> str:
     if not given:
         raise UnacceptableError("expected at least one character, got nothing")
     return given
+
+
+def devices(value: object) -> int | str:
+    """How many devices: a whole number of at least 1, or ``auto``."""
+    given = str(value)
+    if given == "auto":
+        return given
+    if not given.isdigit() or int(given) < 1:
+        raise UnacceptableError(f"expected a whole number of at least 1, or auto, got {value!r}")
+    return int(given)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from unrolled.errors import UsageError
-
+from ..errors import UsageError
 from ._g2p import G2P
 from ._task import Task
 

@@ -1,0 +1,127 @@
+"""``unrolled explain``: what happens inside a trained model when it reads a text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jsonargparse import Namespace
+
+from ..errors import DataError, UsageError
+from ._parser import CommandParser
+from ._search_options import add_search_options, check_beam
+from ._values import text
+from ._whole_file import write_whole
+
+if TYPE_CHECKING:
+    from ..explanation import Report
+
+
+def explain_parser() -> CommandParser:
+    """The options of ``unrolled explain``."""
+    parser = CommandParser(
+        "explain",
+        usage="MODEL TEXT [TEXT ...] [options]",
+        description="Show the run of a trained model on each text: the grid of its states, layers "
+        "by time,\nwith output and hidden_state marked; the bridge from encoder to decoder; where "
+        "the\nattention looked; what was predicted.",
+        examples="  unrolled explain runs/g2p zendaya\n"
+        "  unrolled explain runs/g2p zendaya brexit --html report.html",
+    )
+    parser.add_argument("model", type=text, metavar="MODEL", help="directory of a trained model")
+    parser.add_argument("texts", type=text, metavar="TEXT", nargs="+", help="what the model reads")
+    parser.add_config_options()
+    add_search_options(parser, n_best=3, beam_size=5)
+    output = parser.add_argument_group("output", "Text is printed unless one of these is given.")
+    output.add_argument(
+        "--html", type=text, metavar="FILE", help="write one page that needs nothing but itself"
+    )
+    output.add_argument("--svg", type=text, metavar="FILE", help="write one picture, of one text")
+    output.add_argument("--json", action="store_true", help="print one JSON object a text")
+    output.add_argument(
+        "--evaluation",
+        type=text,
+        metavar="FILE",
+        help="what unrolled evaluate --save wrote; its scores and mistakes go into the page",
+    )
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Explain, and print or write the report."""
+    options = explain_parser().parse(arguments)
+    check_beam(options)
+    if options.svg and len(options.texts) > 1:
+        raise UsageError(f"--svg draws one text, got {len(options.texts)}; give one, or use --html")
+    if options.evaluation and not options.html:
+        raise UsageError("--evaluation goes into a page; give --html FILE too")
+    evaluation = _evaluation(options.evaluation) if options.evaluation else None
+
+    from ..explanation import explain_run
+    from ..seq2seq import Transducer
+
+    transducer = Transducer.from_pretrained(options.model)
+    reports = [
+        explain_run(
+            transducer,
+            text,
+            beam_size=options.beam_size,
+            n_best=options.n_best,
+            length_penalty=options.length_penalty,
+        )
+        for text in options.texts
+    ]
+    if options.html:
+        write_whole(Path(options.html), _page(options, reports, evaluation))
+    if options.svg:
+        write_whole(Path(options.svg), reports[0].svg())
+    for path in (options.html, options.svg):
+        if path:
+            print(f"wrote {path}", file=sys.stderr)
+    if options.json:
+        print("\n".join(report.to_json() for report in reports))
+    elif not options.html and not options.svg:
+        print("\n\n".join(report.text() for report in reports))
+    return 0
+
+
+def _evaluation(path: str) -> dict[str, Any]:
+    try:
+        found = json.loads(Path(path).read_text("utf-8"))
+        return {
+            "scores": {
+                "WER, %": float(found["word_error_rate"]),
+                "PER, %": float(found["symbol_error_rate"]),
+                "held-out sources": int(found["sources"]),
+                "from": str(found["data"]),
+            },
+            "mistakes": [
+                (str(m["source"]), str(m["predicted"]), " or ".join(m["references"]))
+                for m in found["mistakes"]
+            ],
+        }
+    except (ValueError, KeyError, TypeError) as fault:
+        raise DataError(
+            f"{path} is not what unrolled evaluate --save writes "
+            f"({type(fault).__name__}: {fault}); "
+            "make it with: unrolled evaluate MODEL TSV --save FILE"
+        ) from None
+
+
+def _page(options: Namespace, reports: list[Report], evaluation: dict[str, Any] | None) -> str:
+    from ..explanation import TablePart, render_html
+
+    tables = []
+    if evaluation and evaluation["mistakes"]:
+        columns = ("source", "predicted", "right")
+        tables.append(TablePart("Some mistakes", columns, tuple(evaluation["mistakes"])))
+    return render_html(
+        reports,
+        title=f"Inside {Path(options.model).name}",
+        lead="What an encoder-decoder does with a text, every state by its name.",
+        scores=evaluation["scores"] if evaluation else None,
+        tables=tables,
+    )

@@ -124,7 +124,9 @@ def page() -> str:
     )
     strange = Report("Odd symbols", (grid_part(shape, 10, 8, symbols=odd),))
     tables = [TablePart("Words", ("word", "said"), (("cat", "K AE1 T"),))]
-    reports = [run_report(), wide, strange, examples()["gru-3"], examples()["lstm-2-both-ragged"]]
+    reports = [run_report(), wide, strange, *(examples()[name] for name in examples())]
+    low = Report("One layer", (grid_part(StackShape("lstm", 1, 1), 3, 2, initial="bridge"),))
+    reports.append(low)
     return render_html(reports, title="Spelling to sound", scores={"WER %": 31.2}, tables=tables)
 
 

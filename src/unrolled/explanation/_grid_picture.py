@@ -162,8 +162,8 @@ class _GridPicture:
             x = self.at.x(step) + NODE / 2
             pieces.append(self.tick("output", x, self.at.top + inset, x, y))
         label = self.at.right + RAIL_GAP / 2
-        pieces.append(_words(label, y + 4, "output", "name-output"))
-        pieces.append(_words(label, y + 18, "last layer, every step", "muted small"))
+        pieces.append(_words(label, y - 1, "output", "name-output"))
+        pieces.append(_words(label, y + 13, "last layer, every step", "muted small"))
         return pieces
 
     def final_rails(self, direction: Direction) -> list[Markup]:
@@ -190,7 +190,7 @@ class _GridPicture:
         middle = (self.at.top + self.at.bottom) / 2
         beside = edge + side * (RAIL_GAP + (len(tensors) - 1) * RAILS_APART + 9)
         anchor = "" if side == 1 else " end"
-        y = middle - 8 * (len(tensors) - 1) - 3
+        y = middle - 8 * (len(tensors) - 1) + 2
         for tensor, _ in tensors:
             pieces.append(_words(beside, y, tensor, f"name-{tensor}{anchor}"))
             y += 16
@@ -254,7 +254,7 @@ class _GridPicture:
             largest = self.part.largest_norm[address.kind]
             share = entry.norm / largest if largest > 0 else 0.0
             pieces.append(element("rect", {"class": "box", **frame}))
-            pieces.append(element("rect", {"class": "shade", **frame, "fill-opacity": share}))
+            pieces.append(element("rect", {"class": "shade", **frame, "fill-opacity": share**2}))
         pieces.append(element("rect", {"class": "frame", **frame}))
         pieces += [self.edge(tensor, address) for tensor in entry.tensors]
         letter = "h" if address.kind == "hidden" else "c"

@@ -48,10 +48,12 @@ def legend_drawing(part: GridPart) -> Drawing:
     """One line for each mark that the picture of this grid uses."""
     shape = part.shape
     where = "the step each direction computes last" if shape.bidirectional else "the last step"
+    deep = shape.num_layers > 1
+    overlap = "the last layer's part of hidden_state" if deep else "all of hidden_state"
     lines: list[tuple[tuple[str, ...], str, str]] = [
         (("output",), "output", "the last layer, at every step"),
         (("hidden_state",), "hidden_state", f"every layer, at {where}"),
-        (("output", "hidden_state"), "both", "the last layer's part of hidden_state"),
+        (("output", "hidden_state"), "both", overlap),
     ]
     if shape.has_cell_state:
         lines.append(

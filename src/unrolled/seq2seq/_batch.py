@@ -1,93 +1,106 @@
-"""Pairs side by side, padded."""
+"""A batch of pairs, padded to tables."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
-from ._corpus import Corpus, Side
+from ._corpus import Corpus
+from ._ragged import Array
 from ._special import BEGIN, END, PAD
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """What a model trains on in one step; int64 tensors.
+    """A batch of pairs; what is beyond the length of a row is PAD.
 
     Attributes:
-        source: source ids, PAD behind, (batch, source_step).
-        source_lengths: real symbols of each source, (batch,).
-        target_in: BEGIN and the target ids, PAD behind, (batch, target_step).
-        target_out: the target ids and END, PAD behind, (batch, target_step).
-        target_lengths: real steps of each target, BEGIN or END included, (batch,).
+        source: ids of the sources.
+        source_lengths: symbols of each source.
+        target_in: what the decoder reads: BEGIN, then the target.
+        target_out: what it shall write: the target, then END.
+        target_lengths: symbols of each row of `target_in` and `target_out`.
     """
 
-    source: Tensor
-    source_lengths: Tensor
-    target_in: Tensor
-    target_out: Tensor
-    target_lengths: Tensor
+    source: Int64[Tensor, "batch source_step"]
+    source_lengths: Int64[Tensor, " batch"]
+    target_in: Int64[Tensor, "batch target_step"]
+    target_out: Int64[Tensor, "batch target_step"]
+    target_lengths: Int64[Tensor, " batch"]
 
     def __len__(self) -> int:
         """How many pairs there are."""
         return len(self.source_lengths)
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
-        """The batch on another device.
-
-        Args:
-            device: where to.
-            non_blocking: whether the copy may overlap with computation.
-        """
-        return Batch(
-            *(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self))
-        )
-
-    def pin_memory(self) -> "Batch":
-        """The batch in page-locked memory, from which copies to a GPU may overlap."""
-        return Batch(*(getattr(self, f.name).pin_memory() for f in fields(self)))
+    @property
+    def tokens(self) -> int:
+        """Symbols of the source and target tables, padding included: what it costs."""
+        return self.source.numel() + self.target_out.numel()
 
     @classmethod
-    def of(cls, corpus: Corpus, indices: npt.NDArray[np.integer]) -> "Batch":
+    def of(cls, corpus: Corpus, rows: Array) -> "Batch":
         """The batch of some pairs of a corpus.
 
         Args:
-            corpus: where they are.
-            indices: which, in order.
+            corpus: where the pairs are.
+            rows: indices of the pairs, in the order of the batch; at least one.
         """
-        source, source_lengths = _padded(corpus.source, indices)
-        target, target_lengths = _padded(corpus.target, indices)
-        rows, steps = target.shape
-        target_in = np.full((rows, steps + 1), PAD, np.int64)
+        source_lengths = corpus.source.lengths(rows)
+        target_lengths = corpus.target.lengths(rows)
+        size, longest = len(rows), int(target_lengths.max())
+        source = np.full((size, int(source_lengths.max())), PAD, np.int64)
+        corpus.source.fill(source, rows)
+        # One table holds BEGIN, the target and END; the two targets are views of it, shifted.
+        target_in = np.full((size, longest + 1), PAD, np.int64)
         target_in[:, 0] = BEGIN
-        target_in[:, 1:] = target
-        target_out = np.full((rows, steps + 1), PAD, np.int64)
-        target_out[:, :-1] = target
-        target_out[np.arange(rows), target_lengths] = END
-        arrays = (source, source_lengths, target_in, target_out, target_lengths + 1)
-        return cls(*(torch.from_numpy(array) for array in arrays))
+        corpus.target.fill(target_in[:, 1:], rows)
+        target_out = np.full((size, longest + 1), PAD, np.int64)
+        target_out[:, :-1] = target_in[:, 1:]
+        target_out[np.arange(size), target_lengths] = END
+        return cls(
+            torch.from_numpy(source),
+            torch.from_numpy(source_lengths),
+            torch.from_numpy(target_in),
+            torch.from_numpy(target_out),
+            torch.from_numpy(target_lengths + 1),
+        )
 
     @classmethod
-    def of_sources(cls, sources: list[list[int]]) -> tuple[Tensor, Tensor]:
-        """Sources alone, padded, and their lengths.
+    def of_sources(
+        cls, sources: Sequence[Sequence[int]]
+    ) -> tuple[Int64[Tensor, "batch source_step"], Int64[Tensor, " batch"]]:
+        """A table of sources alone, and the length of each.
 
         Args:
-            sources: ids of each source.
+            sources: ids of each source; at least one.
         """
         lengths = torch.tensor([len(ids) for ids in sources])
-        padded = torch.full((len(sources), int(lengths.max())), PAD)
-        for row, ids in enumerate(sources):
-            padded[row, : len(ids)] = torch.tensor(ids)
-        return padded, lengths
+        table = torch.full((len(sources), int(lengths.max())), PAD)
+        for row, ids in zip(table, sources, strict=True):
+            row[: len(ids)] = torch.tensor(ids)
+        return table, lengths
 
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
+        """The batch on a device.
 
-def _padded(
-    side: Side, indices: npt.NDArray[np.integer]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    begins = side.offsets[indices]
-    lengths = side.offsets[indices + 1] - begins
-    steps = np.arange(int(lengths.max()))
-    real = steps[None, :] < lengths[:, None]
-    places = np.where(real, begins[:, None] + steps[None, :], begins[:, None])
-    return np.where(real, side.ids[places], PAD).astype(np.int64), np.asarray(lengths)
+        Args:
+            device: where to.
+            non_blocking: whether to go on while a pinned batch is being copied.
+        """
+        return Batch(*(part.to(device, non_blocking=non_blocking) for part in self._parts()))
+
+    def pin_memory(self) -> "Batch":
+        """The batch in pinned memory, from which copies to CUDA are faster."""
+        return Batch(*(part.pin_memory() for part in self._parts()))
+
+    def _parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        return (
+            self.source,
+            self.source_lengths,
+            self.target_in,
+            self.target_out,
+            self.target_lengths,
+        )

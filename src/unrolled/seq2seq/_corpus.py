@@ -1,224 +1,176 @@
-"""Pairs as ids on disk, memory-mapped."""
+"""The pairs of a corpus as ids, in files that are mapped into memory."""
 
-import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, NamedTuple
 
 from ..errors import DataError
-from ._pairs import Columns, Pair, read_pairs
+from ._array_file import Array, checksum, open_array
+from ._columns import Columns
+from ._corpus_writer import CORPUS_FORMAT, INDEX, CorpusWriter, describe_corpus
+from ._ragged import Ragged
 from ._symbols import Symbols
 
-_VERSION = 1
-_CHUNK = 20_000
-_MANIFEST = "corpus.json"
 
+class EncodedPair(NamedTuple):
+    """The ids of a source and of a target, without BEGIN and END."""
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a corpus.
-
-    Attributes:
-        ids: the ids of all texts, one after the other.
-        offsets: where each text begins in `ids`, and the end of the last: one more than texts.
-    """
-
-    ids: npt.NDArray[np.unsignedinteger[Any]]
-    offsets: npt.NDArray[np.int64]
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """Symbols of each text."""
-        return np.diff(self.offsets)
-
-    def text(self, index: int) -> list[int]:
-        """The ids of one text.
-
-        Args:
-            index: from 0.
-        """
-        ids: list[int] = self.ids[self.offsets[index] : self.offsets[index + 1]].tolist()
-        return ids
+    source: Array
+    target: Array
 
 
 class Corpus:
-    """Encoded pairs in flat arrays that the operating system pages in as they are read.
+    """The ids of all pairs of a corpus, in files that are mapped into memory.
 
-    The memory a process needs does not grow with the corpus but for what its batches touch.
+    Only what is used is read, and the system may drop it again, so a corpus can be larger than the
+    memory. Make one with `Corpus.build`.
 
     Args:
-        source: the source side.
-        target: the target side.
+        directory: where its files are.
+        source: ids of the sources.
+        target: ids of the targets.
+        skipped: pairs left out because they were too long.
+        longest_pair: symbols of the longest pair: source, target and END.
+
+    Attributes:
+        directory: where its files are.
+        source: ids of the sources, a row for each pair.
+        target: ids of the targets.
+        skipped: pairs left out because they were too long.
+        longest_pair: symbols of the longest pair: source, target and END.
     """
 
-    def __init__(self, source: Side, target: Side) -> None:
+    def __init__(
+        self, directory: Path, source: Ragged, target: Ragged, skipped: int, longest_pair: int
+    ) -> None:
+        self.directory = directory
         self.source = source
         self.target = target
+        self.skipped = skipped
+        self.longest_pair = longest_pair
 
     def __len__(self) -> int:
         """How many pairs there are."""
-        return len(self.source.offsets) - 1
+        return len(self.source)
 
-    def pair(self, index: int) -> tuple[list[int], list[int]]:
-        """The ids of one pair, without BEGIN and END.
+    def __repr__(self) -> str:
+        return f"Corpus({len(self)} pairs in {self.directory})"
+
+    def pair(self, index: int) -> EncodedPair:
+        """The ids of one pair.
 
         Args:
-            index: from 0.
-
-        Raises:
-            IndexError: there is no such pair.
+            index: from 0 to `len(self) - 1`, in the order of the files.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"pair {index} of {len(self)}; use 0 to {len(self) - 1}.")
-        return self.source.text(index), self.target.text(index)
+        return EncodedPair(self.source[index], self.target[index])
 
     @classmethod
     def build(
         cls,
-        path: str | Path,
+        paths: str | Path | Sequence[str | Path],
         source_symbols: Symbols,
         target_symbols: Symbols,
-        *,
         columns: Columns | None = None,
+        *,
         cache_dir: str | Path,
         max_length: int = 1000,
+        skip_longer: bool = False,
+        progress: Callable[[int], None] | None = None,
     ) -> "Corpus":
-        """Encode a TSV once and map the result; a later call with the same file reuses it.
+        """The corpus of some TSV files, from `cache_dir` where it was built before.
+
+        The files are read once, as a stream. What is built appears in `cache_dir` all at once when
+        it is complete; it is built again when a file, the symbols, or an argument has changed, or
+        when what is there is damaged.
 
         Args:
-            path: the TSV.
-            source_symbols: those of the source.
-            target_symbols: those of the target.
-            columns: where source and target stand.
-            cache_dir: folder for the encoded corpus. It is written in full before it gets its
-                name, so an interrupted build leaves nothing that could be mistaken for one.
-            max_length: most symbols of a source or a target.
+            paths: TSV files, one after the other; also `.gz`.
+            source_symbols: symbols of the sources.
+            target_symbols: symbols of the targets.
+            columns: where source and target stand; the first two columns when absent.
+            cache_dir: folder for what is built; made where it is missing.
+            max_length: most symbols of a source, and of a target.
+            skip_longer: whether pairs that are longer are left out; else they are a fault.
+            progress: called now and then with the number of pairs read so far.
 
         Raises:
-            DataError: the file cannot be read, a text is too long, or the disk is full.
+            DataError: as for `read_pairs`, or a pair is too long or has a side without a symbol,
+                or `cache_dir` cannot be written.
         """
-        path = Path(path)
-        columns = Columns() if columns is None else columns
-        if not path.exists():
-            raise DataError(f"{path} does not exist; check the path.")
-        folder = Path(cache_dir) / _key(path, source_symbols, target_symbols, columns, max_length)
-        if not _is_whole(folder):
-            pairs = read_pairs(path, columns)
-            encoded = _encoded(path, pairs, source_symbols, target_symbols, max_length)
-            sizes = (len(source_symbols), len(target_symbols))
-            try:
-                _write(folder, encoded, sizes)
-            except OSError as error:
-                raise DataError(
-                    f"the encoded corpus cannot be written to {folder.parent} "
-                    f"({error.strerror or error}); free space there or choose another folder."
-                ) from error
-        return cls.open(folder)
+        files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+        description = describe_corpus(
+            files,
+            source_symbols,
+            target_symbols,
+            Columns() if columns is None else columns,
+            max_length,
+            skip_longer,
+        )
+        writer = CorpusWriter(Path(cache_dir), description)
+        try:
+            corpus = cls.open(writer.directory)
+            if _read_index(writer.directory)["description"] == description:
+                return corpus
+        except DataError:
+            pass  # there is none yet, or it is damaged: build it
+        writer.write(files, source_symbols, target_symbols, progress)
+        return cls.open(writer.directory)
 
     @classmethod
-    def open(cls, folder: str | Path) -> "Corpus":
-        """Map a corpus that `build` wrote.
+    def open(cls, directory: str | Path, *, verify: bool = True) -> "Corpus":
+        """A corpus that `Corpus.build` left.
 
         Args:
-            folder: the corpus's own folder.
+            directory: `corpus.directory`.
+            verify: whether the files are read through once to see that none is damaged.
 
         Raises:
-            DataError: it is missing or damaged.
+            DataError: it is not there, damaged, or of a format this version does not read.
         """
-        folder = Path(folder)
-        if not _is_whole(folder):
-            raise DataError(f"{folder} holds no whole corpus; build it again.")
-        manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
-        return cls(*(_open_side(folder, side, manifest) for side in ("source", "target")))
+        directory = Path(directory)
+        index = _read_index(directory)
+        try:
+            arrays = {name: open_array(directory / name) for name in index["files"]}
+            for name, expected in index["files"].items():
+                if verify and checksum(directory / name) != expected:
+                    raise ValueError(f"{name} has changed since it was written")
+            source = Ragged(arrays["source.ids.npy"], arrays["source.offsets.npy"])
+            target = Ragged(arrays["target.ids.npy"], arrays["target.offsets.npy"])
+            if not len(source) == len(target) == index["pairs"]:
+                raise ValueError("the sides have different numbers of pairs")
+            skipped, longest_pair = index["skipped"], index["longest_pair"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"the corpus in {directory} is damaged ({error}); delete the folder, and it is "
+                "built again."
+            ) from error
+        return cls(directory, source, target, skipped, longest_pair)
+
+    def __reduce__(self) -> tuple[Callable[[Path], "Corpus"], tuple[Path]]:
+        # A memory map would be pickled with all it holds; a worker maps the files itself.
+        return _reopen, (self.directory,)
 
 
-def _open_side(folder: Path, side: str, manifest: dict[str, Any]) -> Side:
-    ids = np.memmap(folder / f"{side}.ids", dtype=manifest[f"{side}_type"], mode="r")
-    offsets = np.load(folder / f"{side}.offsets.npy", mmap_mode="r")
-    return Side(ids, offsets)
+def _reopen(directory: Path) -> Corpus:
+    return Corpus.open(directory, verify=False)
 
 
-def _key(path: Path, source: Symbols, target: Symbols, columns: Columns, max_length: int) -> str:
-    stat = path.stat()
-    parts = (_VERSION, str(path.resolve()), stat.st_size, stat.st_mtime_ns, columns, max_length)
-    known = (source.fingerprint(), target.fingerprint())
-    return hashlib.sha256(repr((parts, known)).encode()).hexdigest()[:20]
-
-
-def _is_whole(folder: Path) -> bool:
+def _read_index(directory: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
-        return all(
-            (folder / name).stat().st_size == size for name, size in manifest["bytes"].items()
-        )
-    except (OSError, ValueError, KeyError, AttributeError):
-        return False
-
-
-Encoded = tuple[list[list[int]], list[list[int]]]
-
-
-def _encoded(
-    path: Path,
-    pairs: Iterable[Pair],
-    source_symbols: Symbols,
-    target_symbols: Symbols,
-    max_length: int,
-) -> Iterator[Encoded]:
-    pairs = iter(pairs)
-    while chunk := list(islice(pairs, _CHUNK)):
-        both = (
-            source_symbols.encode_batch([pair.source for pair in chunk]),
-            target_symbols.encode_batch([pair.target for pair in chunk]),
-        )
-        for side, texts in zip(("source", "target"), both, strict=True):
-            for pair, ids in zip(chunk, texts, strict=True):
-                if not 1 <= len(ids) <= max_length:
-                    raise DataError(
-                        f"{path}:{pair.line}: the {side} has {len(ids)} symbols; it must have 1 to "
-                        f"max_length={max_length}. Shorten or delete the line, or raise max_length."
-                    )
-        yield both
-
-
-def _write(folder: Path, chunks: Iterator[Encoded], sizes: tuple[int, int]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    types = [np.dtype(np.uint16 if size <= 65_536 else np.uint32) for size in sizes]
-    lengths: tuple[list[npt.NDArray[np.int64]], ...] = ([], [])
-    try:
-        with (
-            (unfinished / "source.ids").open("wb") as source_file,
-            (unfinished / "target.ids").open("wb") as target_file,
-        ):
-            files: tuple[IO[bytes], ...] = (source_file, target_file)
-            for chunk in chunks:
-                for texts, file, type_, seen in zip(chunk, files, types, lengths, strict=True):
-                    sizes_of = np.fromiter(map(len, texts), np.int64, len(texts))
-                    flat = (id_ for ids in texts for id_ in ids)
-                    file.write(np.fromiter(flat, type_, int(sizes_of.sum())).tobytes())
-                    seen.append(sizes_of)
-        for side, seen in zip(("source", "target"), lengths, strict=True):
-            offsets = np.concatenate([[0], np.cumsum(np.concatenate(seen))]).astype(np.int64)
-            np.save(unfinished / f"{side}.offsets.npy", offsets)
-        manifest = {
-            "version": _VERSION,
-            "source_type": types[0].name,
-            "target_type": types[1].name,
-            "bytes": {file.name: file.stat().st_size for file in sorted(unfinished.iterdir())},
-        }
-        (unfinished / _MANIFEST).write_text(json.dumps(manifest), "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        index: dict[str, Any] = json.loads((directory / INDEX).read_text("utf-8"))
+        if index["description"]["format"] != CORPUS_FORMAT:
+            raise DataError(
+                f"the corpus in {directory} has format {index['description']['format']}, this "
+                f"version reads {CORPUS_FORMAT}; delete the folder, and it is built again."
+            )
+    except FileNotFoundError as error:
+        raise DataError(
+            f"there is no corpus in {directory}; make one with Corpus.build."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"the corpus in {directory} is damaged ({error}); delete the folder, and it is built "
+            "again."
+        ) from error
+    return index

@@ -248,8 +248,7 @@ def fit(
         content = load_checkpoint(output / CHECKPOINT, architecture=architecture, settings=settings)
         transducer.model.load_state_dict(content["model"])
         state.load_state_dict(content["progress"])
-        data.batches.set_epoch(state.epoch)
-        data.batches.position = state.position
+        data.batches.seek(state.epoch, state.position)
     console = Console(stderr=True)
     draws = sys.stderr.isatty() if progress is None else progress
     run = TrainingRun(

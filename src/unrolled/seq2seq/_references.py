@@ -1,27 +1,51 @@
-"""What held-out sources may be turned into."""
+"""The right answers for each source, where there can be several."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ._pairs import Columns, read_pairs
+from ._columns import Columns
+from ._pairs import Pair, read_pairs
 
 
-def read_references(
-    path: str | Path, columns: Columns | None = None
-) -> Mapping[str, tuple[str, ...]]:
-    """The references of each source of a TSV; a source on several lines has several.
+class References(Mapping[str, tuple[str, ...]]):
+    """For each source text its targets, any of which is right.
+
+    Sources and the targets of each keep the order of their first appearance; a target that a
+    source has twice counts once.
 
     Args:
-        path: the TSV.
-        columns: where source and target stand.
+        pairs: sources and targets; a source may come several times.
+    """
 
-    Returns:
-        Sources and references in the order of the file, each reference once.
+    def __init__(self, pairs: Iterable[Pair | tuple[str, str]]) -> None:
+        targets: dict[str, dict[str, None]] = {}
+        for source, target, *_ in pairs:
+            targets.setdefault(source, {})[target] = None
+        self._targets = {source: tuple(found) for source, found in targets.items()}
+
+    def __getitem__(self, source: str) -> tuple[str, ...]:
+        return self._targets[source]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        """How many different sources there are."""
+        return len(self._targets)
+
+    def __repr__(self) -> str:
+        pairs = sum(map(len, self._targets.values()))
+        return f"References({len(self)} sources, {pairs} targets)"
+
+
+def read_references(path: str | Path, columns: Columns | None = None) -> References:
+    """The references of a TSV file; a source on several lines has several.
+
+    Args:
+        path: as for `read_pairs`.
+        columns: as for `read_pairs`.
 
     Raises:
-        DataError: the file cannot be read; see `read_pairs`.
+        DataError: as for `read_pairs`.
     """
-    found: dict[str, dict[str, None]] = {}
-    for pair in read_pairs(path, columns):
-        found.setdefault(pair.source, {})[pair.target] = None
-    return {source: tuple(targets) for source, targets in found.items()}
+    return References(read_pairs(path, columns))

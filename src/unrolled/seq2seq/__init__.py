@@ -23,6 +23,7 @@ from ._model import Seq2Seq as Seq2Seq
 from ._pairs import Pair as Pair
 from ._pairs import read_pairs as read_pairs
 from ._prediction import Prediction as Prediction
+from ._references import References as References
 from ._references import read_references as read_references
 from ._search import beam_search as beam_search
 from ._search import greedy_search as greedy_search
@@ -34,6 +35,7 @@ from ._symbols import SYMBOL_KINDS as SYMBOL_KINDS
 from ._symbols import SymbolKind as SymbolKind
 from ._symbols import Symbols as Symbols
 from ._symbols_training import train_symbols as train_symbols
+from ._text_file import read_lines as read_lines
 from ._token_batches import TokenBatches as TokenBatches
 from ._transducer import Transducer as Transducer
 from ._transducer import from_pretrained as from_pretrained

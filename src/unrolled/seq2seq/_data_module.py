@@ -40,6 +40,7 @@ class PairsDataModule(lightning.LightningDataModule):
         tokens_per_batch: symbols in a batch, padding included.
         max_length: most symbols of a source or a target.
         seed: of the order of the pairs.
+        workers: processes that fill batches ahead; see `TokenBatches`.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class PairsDataModule(lightning.LightningDataModule):
         tokens_per_batch: int = 2048,
         max_length: int = 1000,
         seed: int = 1,
+        workers: int = 0,
     ) -> None:
         super().__init__()
         self.train_path, self.dev_path = Path(train), Path(dev)
@@ -64,6 +66,7 @@ class PairsDataModule(lightning.LightningDataModule):
         self.tokens_per_batch = tokens_per_batch
         self.max_length = max_length
         self.seed = seed
+        self.workers = workers
         self._batches: TokenBatches | None = None
 
     def prepare(self) -> None:
@@ -82,18 +85,15 @@ class PairsDataModule(lightning.LightningDataModule):
         self.train_corpus = self._encode(self.train_path)
         self.dev_corpus = self._encode(self.dev_path)
         self.references = read_references(self.dev_path, self.columns)
-        self._batches = TokenBatches(self.train_corpus, self.tokens_per_batch, self.seed)
+        self.dev_batches()  # a pair that does not fit is found now, not after the first epoch
+        self._batches = self._train_batches(rank=0, world_size=1)
 
     def train_dataloader(self) -> TokenBatches:
         """The training batches, this process's share of them."""
         self.prepare()
         if self.trainer is not None and self.trainer.world_size > 1:
-            self._batches = TokenBatches(
-                self.train_corpus,
-                self.tokens_per_batch,
-                self.seed,
-                rank=self.trainer.global_rank,
-                world_size=self.trainer.world_size,
+            self._batches = self._train_batches(
+                rank=self.trainer.global_rank, world_size=self.trainer.world_size
             )
         return self.batches
 
@@ -107,6 +107,16 @@ class PairsDataModule(lightning.LightningDataModule):
     def dev_batches(self) -> TokenBatches:
         """The development pairs, from short to long."""
         return TokenBatches(self.dev_corpus, 4 * self.tokens_per_batch, shuffle=False)
+
+    def _train_batches(self, rank: int, world_size: int) -> TokenBatches:
+        return TokenBatches(
+            self.train_corpus,
+            self.tokens_per_batch,
+            self.seed,
+            rank=rank,
+            world_size=world_size,
+            workers=self.workers,
+        )
 
     def _learn(self, side: str, rule: SymbolRule) -> Symbols:
         pairs = read_pairs(self.train_path, self.columns)

@@ -1,0 +1,71 @@
+# make demo   train on CMUdict, evaluate, pronounce words, write a report: about eight minutes
+# make test   install and run the tests
+# Each target is complete by itself: it makes .venv and installs what it needs into it.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+  && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
+DEMO := runs/g2p
+
+.PHONY: help demo test lint types docs format bench bench-peers clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.demo ## Train on CMUdict, evaluate, pronounce new words, write a report (8 minutes)
+	$(BIN)/unrolled fit --task g2p --output $(DEMO)
+	$(BIN)/unrolled evaluate $(DEMO) data/g2p/test.tsv
+	$(BIN)/python -m unrolled.tasks.demo $(DEMO) --report $(DEMO)/report.html
+
+test: $(VENV)/.dev ## Run all tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.dev ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror csrc/*
+
+format: $(VENV)/.dev ## Mend style and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i csrc/*
+
+types: $(VENV)/.dev ## Check types
+	$(BIN)/mypy
+
+docs: $(VENV)/.dev ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/.dev ## Time the kernels and layers
+	$(BIN)/python benchmarks/panel_product.py
+	$(BIN)/python benchmarks/layers_vs_torch.py
+
+bench-peers: $(VENV)/.peers ## Time the encoder-decoder beside yoyodyne (DATA=words.tsv)
+	$(BIN)/python benchmarks/encoder_decoder_vs_yoyodyne.py --data $(DATA)
+
+clean: ## Remove everything that was built
+	rm -rf $(VENV) build site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer was not found;" \
+	  "install it (apt-get install python3 python3-venv) or give PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "make: $(PYTHON) cannot make virtual" \
+	  "environments; install the missing part: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python $(SOURCES)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python $(SOURCES)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.peers: $(VENV)/.dev
+	$(PIP) install --quiet --no-deps yoyodyne==0.5.27
+	$(PIP) install --quiet --constraint constraints.txt omegaconf wandb maxwell
+	@touch $@

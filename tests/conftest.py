@@ -1,0 +1,21 @@
+"""Shapes in signatures are checked while the tests run."""
+
+import os
+
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+install_import_hook(["unrolled.nn", "unrolled.seq2seq"], "beartype.beartype")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Two workers share two cores, and sums of one thread are the same everywhere."""
+    import torch
+
+    torch.set_num_threads(1)

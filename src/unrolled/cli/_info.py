@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
 
     facts = info()
     if options.json:
-        json.dump(facts, sys.stdout, indent=2)
+        json.dump(facts.to_json(), sys.stdout, indent=2)
         print()
     else:
         print(facts)

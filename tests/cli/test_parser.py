@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from unrolled.cli._evaluate import evaluate_parser
 from unrolled.cli._fit import parse_fit
+from unrolled.cli._predict import predict_parser
 from unrolled.errors import UsageError
 
 
@@ -36,6 +38,15 @@ def test_a_superfluous_argument_is_named() -> None:
 
 def test_a_missing_value_is_named() -> None:
     assert _refusal("--seed") == "--seed: expected one argument; see unrolled fit --help"
+
+
+def test_missing_arguments_are_named_as_in_the_usage() -> None:
+    with pytest.raises(UsageError, match=r"^MODEL and TSV are missing; see unrolled evaluate"):
+        evaluate_parser().parse([])
+    with pytest.raises(UsageError, match=r"^TSV is missing; see unrolled evaluate"):
+        evaluate_parser().parse(["model"])
+    with pytest.raises(UsageError, match=r"^MODEL is missing; see unrolled predict"):
+        predict_parser().parse([])
 
 
 def test_a_choice_lists_what_there_is() -> None:

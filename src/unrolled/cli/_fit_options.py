@@ -231,9 +231,12 @@ def _add_training(parser: CommandParser) -> None:
 
 
 def _add_machine(parser: CommandParser) -> None:
-    group = parser.add_argument_group("machine", "The names and values are those of Lightning.")
+    group = parser.add_argument_group("machine", "Named as in Lightning.")
     group.add_argument(
-        "--accelerator", type=text, metavar="NAME", default="auto", help="auto, cpu, gpu, ..."
+        "--accelerator",
+        choices=("auto", "cpu", "gpu", "cuda", "mps"),
+        default="auto",
+        help="what computes",
     )
     group.add_argument(
         "--devices", type=devices, metavar="N", default="auto", help="how many of them, or auto"
@@ -242,7 +245,10 @@ def _add_machine(parser: CommandParser) -> None:
         "--num_nodes", type=whole(1), metavar="N", default=1, help="machines that train together"
     )
     group.add_argument(
-        "--strategy", type=text, metavar="NAME", default="auto", help="how they do: auto, ddp, ..."
+        "--strategy",
+        choices=("auto", "ddp", "ddp_spawn"),
+        default="auto",
+        help="how several processes share the work",
     )
 
 

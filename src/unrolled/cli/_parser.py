@@ -79,6 +79,10 @@ class CommandParser(ArgumentParser):
         if found := re.match(r"Option '(.*)' is not accepted", message):
             keys = [option.removeprefix("--") for option in options]
             return f"the configuration has an unknown key {found[1]!r}{nearest(found[1], keys)}"
+        if found := re.match(r"the following arguments are required: (.*)", message):
+            absent = found[1].split(", ")
+            wanted = [a.metavar for a in self._actions if a.dest in absent and a.nargs != "*"]
+            return f"{' and '.join(map(str, wanted))} {'are' if wanted[1:] else 'is'} missing"
         message = re.sub(r"^(argument |Parser key )", "", message)
         message = re.sub(r'^"(\w+)":', r"--\1:", message)
         return " ".join(message.split())

@@ -1,0 +1,24 @@
+"""The help of each command as it is printed 100 columns wide."""
+
+import contextlib
+import io
+import os
+from unittest import mock
+
+from unrolled.cli import main
+from unrolled.cli._commands import COMMANDS
+
+NAMES = ("unrolled", *COMMANDS)
+
+
+def help_text(name: str) -> str:
+    """What ``unrolled --help``, or the help of a command, prints."""
+    printed = io.StringIO()
+    arguments = ["--help"] if name == "unrolled" else [name, "--help"]
+    with (
+        mock.patch.dict(os.environ, {"COLUMNS": "102", "NO_COLOR": "1"}),
+        contextlib.redirect_stdout(printed),
+        contextlib.suppress(SystemExit),
+    ):
+        main(arguments)
+    return printed.getvalue()

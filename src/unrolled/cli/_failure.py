@@ -21,6 +21,9 @@ _OF_THE_FILE_SYSTEM = frozenset(
     )
 )
 
+# Variables of the environment; what is wrong with one is raised where the value is first needed.
+_VARIABLES = ("UNROLLED_ENGINE ", "UNROLLED_ISA ")
+
 # Packages that are not needed by every command, and the extra that brings each.
 _EXTRAS = {
     "jsonargparse": "train",
@@ -43,6 +46,8 @@ def explain_failure(failure: Exception) -> str | None:
                 f"this command needs {package}, which is not installed; install it with: "
                 f'pip install "unrolled[{_EXTRAS[package]}]"'
             )
+    if isinstance(failure, ValueError) and str(failure).startswith(_VARIABLES):
+        return str(failure)
     if isinstance(failure, OSError) and failure.errno in _OF_THE_FILE_SYSTEM:
         reason = (failure.strerror or str(failure)).lower()
         where = f"{failure.filename}: " if failure.filename else ""

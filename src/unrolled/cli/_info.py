@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 
 from ._parser import CommandParser
@@ -27,9 +26,5 @@ def run(arguments: Sequence[str]) -> int:
     from .. import info
 
     facts = info()
-    if options.json:
-        json.dump(facts.to_json(), sys.stdout, indent=2)
-        print()
-    else:
-        print(facts)
+    print(json.dumps(facts.to_json(), indent=2) if options.json else facts)
     return 0

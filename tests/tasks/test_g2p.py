@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unrolled.errors import UsageError
-from unrolled.tasks import TASKS, find_task
+from unrolled.tasks import TASKS, find_task, read_cmudict
 
 DIGESTS = {
     "train": "6eb4c78915942ead",
@@ -55,3 +55,11 @@ def test_the_readme_names_source_licence_and_counts(folder: Path) -> None:
 def test_an_unknown_task_lists_those_there_are() -> None:
     with pytest.raises(UsageError, match=r"there is no task 'gtp'; the tasks are: g2p"):
         find_task("gtp")
+
+
+def test_the_words_of_the_demo_are_in_no_part() -> None:
+    makefile = Path(__file__).parents[2] / "Makefile"
+    (line,) = [row for row in makefile.read_text().splitlines() if row.startswith("UNSEEN := ")]
+    words = line.removeprefix("UNSEEN := ").split()
+    assert len(set(words)) == 10
+    assert not set(words) & set(read_cmudict())

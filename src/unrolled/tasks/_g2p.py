@@ -42,5 +42,7 @@ G2P = Task(
         "decoder_hidden_size": 128,
         "dropout": 0.0,
         "learning_rate": 4e-3,
+        "max_epochs": 30,
+        "max_minutes": 5.0,
     },
 )

@@ -2,8 +2,7 @@
 
 import zlib
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +37,16 @@ class ArrayFile:
         self._file.write(np.ascontiguousarray(values, dtype=self._dtype).data)
         self.length += len(values)
 
+    def complete(self) -> None:
+        """Write how many numbers there are, and close the file."""
+        with self._file:
+            self._file.seek(0)
+            self._write_header()
+
+    def close(self) -> None:
+        """Close the file, complete or not."""
+        self._file.close()
+
     def _write_header(self) -> None:
         # NumPy leaves room in a header for the first axis to grow, so it can be written over.
         layout = {
@@ -46,20 +55,6 @@ class ArrayFile:
             "shape": (self.length,),
         }
         np.lib.format.write_array_header_1_0(self._file, layout)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with self._file:
-            if error is None:
-                self._file.seek(0)
-                self._write_header()
 
 
 def open_array(path: Path) -> "np.memmap[tuple[int], np.dtype[Any]]":

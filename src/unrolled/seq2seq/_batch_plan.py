@@ -10,6 +10,8 @@ from ..errors import DataError
 from ._corpus import Corpus
 from ._ragged import Array, Integers
 
+Lengths = np.ndarray[tuple[int], np.dtype[np.int32]]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchPlan:
@@ -85,6 +87,7 @@ class BatchPlanner:
         self.shuffle = shuffle
         self.pool_size = pool_size
         self.world_size = world_size
+        self._cut: tuple[int, int, Array, Integers] | None = None
 
     @cached_property
     def num_batches(self) -> int:
@@ -93,7 +96,7 @@ class BatchPlanner:
         Raises:
             DataError: the pairs cannot be shared out evenly among the processes.
         """
-        _, ends = self._cut_pools(self._generator(0, 0))
+        _, ends = self._cut_pools(epoch=0, attempt=0)
         pools = -(-len(self.corpus) // self.pool_size)
         # How many batches a pool gives depends on chance, a little; that much room is enough.
         room = pools if self.shuffle and pools > 1 else 0
@@ -114,38 +117,42 @@ class BatchPlanner:
             epoch: 0 first.
         """
         for attempt in count():
-            generator = self._generator(epoch, attempt)
-            rows, ends = self._cut_pools(generator)
+            rows, ends = self._cut_pools(epoch, attempt)
             if len(ends) <= self.num_batches:
                 break
         starts = np.concatenate(([0], ends[:-1]))
         starts, ends = _halved(starts, ends, self.num_batches)
         if self.shuffle:
             groups = np.arange(len(starts)).reshape(-1, self.world_size)
-            order = generator.permutation(groups).ravel()
+            order = self._generator(epoch, 1).permutation(groups).ravel()
             starts, ends = starts[order], ends[order]
         return BatchPlan(rows, starts, ends)
 
-    def _generator(self, epoch: int, attempt: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, epoch, attempt])
+    def _generator(self, *purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *purpose])
 
-    def _cut_pools(self, generator: np.random.Generator) -> tuple[Array, Integers]:
-        """All pairs, sorted within pools, and where batches end."""
+    def _cut_pools(self, epoch: int, attempt: int) -> tuple[Array, Integers]:
+        """All pairs, sorted within pools, and where batches end; the last answer is kept."""
+        if self._cut is not None and self._cut[:2] == (epoch, attempt):
+            return self._cut[2:]
+        self._cut = None  # so that two are never held
         rows = np.arange(len(self.corpus), dtype=np.min_scalar_type(len(self.corpus)))
         if self.shuffle:
-            generator.shuffle(rows)
+            self._generator(epoch, 0, attempt).shuffle(rows)
+        source_lengths = self.corpus.source.all_lengths()
+        target_lengths = self.corpus.target.all_lengths() + 1
         ends = []
         for start in range(0, len(rows), self.pool_size):
             pool = rows[start : start + self.pool_size]
-            source = self.corpus.source.lengths(pool)
-            target = self.corpus.target.lengths(pool) + 1
+            source, target = source_lengths[pool], target_lengths[pool]
             order = np.lexsort((source, source + target))
             pool[:] = pool[order]
-            ends.append(start + _cut(source[order], target[order], self.tokens_per_batch))
-        return rows, np.concatenate(ends)
+            ends.append(start + _ends(source[order], target[order], self.tokens_per_batch))
+        self._cut = epoch, attempt, rows, np.concatenate(ends)
+        return self._cut[2:]
 
 
-def _cut(source: Integers, target: Integers, tokens_per_batch: int) -> Integers:
+def _ends(source: Lengths, target: Lengths, tokens_per_batch: int) -> Integers:
     """Where batches end, each as large as the budget allows; the pairs come sorted by cost."""
     ends = []
     start = 0

@@ -7,7 +7,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -143,6 +143,8 @@ class CorpusWriter:
                     skipped += len(chunk) - int(kept.sum())
                     if progress is not None:
                         progress(read)
+            source.complete()
+            target.complete()
         if [_stamp(path) for path in files] != self._description["files"]:
             raise DataError(
                 f"{_listed(files)} changed while being read; start again when it is complete."
@@ -188,9 +190,9 @@ class _SideFile:
         self._side = side
         self._symbols = symbols
         ids = ArrayFile(folder / f"{side}.ids.npy", np.min_scalar_type(len(symbols) - 1))
-        self._ids = stack.enter_context(ids)
+        self._ids = stack.enter_context(closing(ids))
         offsets = ArrayFile(folder / f"{side}.offsets.npy", np.dtype(np.int64))
-        self._offsets = stack.enter_context(offsets)
+        self._offsets = stack.enter_context(closing(offsets))
         self._offsets.append(np.zeros(1, np.int64))
 
     def encode(self, path: Path, chunk: list[Pair]) -> tuple[Ids, Counts]:
@@ -210,6 +212,10 @@ class _SideFile:
             ids, lengths = ids[np.repeat(kept, lengths)], lengths[kept]
         self._offsets.append(self._ids.length + np.cumsum(lengths))
         self._ids.append(ids)
+
+    def complete(self) -> None:
+        self._ids.complete()
+        self._offsets.complete()
 
 
 def _stamp(path: Path) -> list[str | int]:

@@ -7,6 +7,8 @@ import numpy as np
 Array = np.ndarray[tuple[int], np.dtype[Any]]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
+_BLOCK = 1 << 20  # rows
+
 
 class Ragged:
     """Rows of different lengths, one after the other in one array.
@@ -37,17 +39,22 @@ class Ragged:
         row_values: Array = self.values[start:end]
         return row_values
 
-    def lengths(self, rows: Array | slice = slice(None)) -> Integers:
+    def lengths(self, rows: Array) -> Integers:
         """The lengths of some rows.
 
         Args:
-            rows: which ones; all when absent.
+            rows: which ones.
         """
-        if isinstance(rows, slice):
-            starts, ends = self.offsets[:-1][rows], self.offsets[1:][rows]
-        else:
-            starts, ends = self.offsets[rows], self.offsets[rows + 1]
-        lengths: Integers = np.subtract(ends, starts, dtype=np.int64)
+        rows = rows.astype(np.int64)  # so that the row after the last can be told, too
+        lengths: Integers = np.subtract(self.offsets[rows + 1], self.offsets[rows], dtype=np.int64)
+        return lengths
+
+    def all_lengths(self) -> Array:
+        """The lengths of all rows, as int32."""
+        lengths = np.empty(len(self), np.int32)
+        for start in range(0, len(self), _BLOCK):  # a copy of all offsets at once would be large
+            end = min(start + _BLOCK, len(self))
+            lengths[start:end] = np.diff(self.offsets[start : end + 1])
         return lengths
 
     def fill(self, table: np.ndarray[tuple[int, int], np.dtype[np.int64]], rows: Array) -> None:

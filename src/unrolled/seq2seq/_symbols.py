@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -125,10 +126,10 @@ class Symbols:
         if self.kind == "bpe":
             rows = [encoding.ids for encoding in self._encodings(texts)]
             return _concatenated(rows)
-        if self._id_of_code is None:
-            find = self._id_of.get
-            return _concatenated([[find(p, UNKNOWN) for p in self.pieces(t)] for t in texts])
         folded = texts if self._normalizer is None else [self._folded(text) for text in texts]
+        if self._id_of_code is None:
+            find, cut = self._id_of.get, self.separator
+            return _concatenated([[find(p, UNKNOWN) for p in t.split(cut) if p] for t in folded])
         codes = np.frombuffer("".join(folded).encode("utf-32-le", "surrogatepass"), dtype="<u4")
         ids = self._id_of_code[np.minimum(codes, len(self._id_of_code) - 1)]
         return ids, np.fromiter(map(len, folded), dtype=np.int64, count=len(folded))
@@ -179,7 +180,7 @@ class Symbols:
         Path(path).write_text(self._tokenizer.to_str(pretty=True), "utf-8")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> "Symbols":
         """Read what `save` wrote.
 
         Args:
@@ -257,7 +258,7 @@ def _ids_of_codes(id_of: dict[str, int]) -> Ids:
 
 def _concatenated(rows: list[list[int]]) -> tuple[Ids, Counts]:
     lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-    ids = np.fromiter((id_ for row in rows for id_ in row), np.uint32, count=int(lengths.sum()))
+    ids = np.fromiter(chain.from_iterable(rows), np.uint32, count=int(lengths.sum()))
     return ids, lengths
 
 

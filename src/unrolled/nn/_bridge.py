@@ -1,6 +1,6 @@
 """From an encoder's final states to a decoder's initial states."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from ..grid import Kind, StackShape
 from ._bridge_map import BridgeLine, BridgeMap, CellRule, Hidden, Layers, map_bridge
 
 
+@runtime_checkable
 class HasShape(Protocol):
     """Anything that tells the shape of its recurrent stack, such as a layer of `unrolled.nn`."""
 

@@ -1,8 +1,7 @@
 """From what a user gives a layer to what an engine computes, and back."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -25,6 +24,7 @@ InitialState = Tensor | tuple[Tensor, Tensor] | None
 Lengths = Tensor | Sequence[int] | None
 
 
+@runtime_checkable
 class RecurrentLayer(Protocol):
     """What a layer must tell to be run; `RNN`, `GRU` and `LSTM` do."""
 
@@ -160,17 +160,23 @@ def _run_packed(
         h0, c0 = _zeros(shape, batch, packed.data)
     else:
         h0, c0 = check_initial_state(hx, shape=shape, batch=batch, like=like)
-    call = StackCall(shape, weights, packed.data, h0, c0, None, layer.dropout, layer.training)
     if current_engine().engine.name == "torch":
         order, back = packed.sorted_indices, packed.unsorted_indices
-        ordered = replace(
-            call, h0=_reorder(h0, order), c0=None if c0 is None else _reorder(c0, order)
+        data, hidden, cell = _torch_engine.run_sequence(
+            shape,
+            weights,
+            packed.data,
+            packed.batch_sizes,
+            _reorder(h0, order),
+            None if c0 is None else _reorder(c0, order),
+            dropout=layer.dropout,
+            training=layer.training,
         )
-        data, hidden, cell = _torch_engine.run_sequence(ordered, packed.data, packed.batch_sizes)
         hidden, cell = _reorder(hidden, back), None if cell is None else _reorder(cell, back)
     else:
         x, real = pad_packed_sequence(packed)
-        output, hidden, cell = current_engine().engine.run(replace(call, x=x, lengths=real))
+        call = StackCall(shape, weights, x, h0, c0, real, layer.dropout, layer.training)
+        output, hidden, cell = current_engine().engine.run(call)
         data = pack_like(output, packed.batch_sizes, packed.sorted_indices)
     output_packed = PackedSequence(
         data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices

@@ -1,6 +1,6 @@
 """The attentional decoder."""
 
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,6 +13,7 @@ from ._special import PAD
 from ._stack import make_stack, run_stack
 
 
+@runtime_checkable
 class Attention(Protocol):
     """An attention of `unrolled.nn`, or anything that works like one."""
 

@@ -1,16 +1,25 @@
 """Shapes in signatures are checked while the tests run."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
+from jaxtyping import config, install_import_hook
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 install_import_hook(["unrolled.nn", "unrolled.seq2seq"], "beartype.beartype")
+
+
+@pytest.fixture
+def as_users_call() -> Iterator[None]:
+    """Without the checks of the tests, to hear what a user would hear of a wrong argument."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,8 +8,8 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 def unpack_padded(
     data: Float[Tensor, "real_step size"],
-    batch_sizes: Int[Tensor, "step"],
-    unsorted_indices: Int[Tensor, "batch"] | None,
+    batch_sizes: Int[Tensor, " longest"],
+    unsorted_indices: Int[Tensor, " batch"] | None,
     steps: int,
 ) -> Float[Tensor, "step batch size"]:
     """Packed data as a padded tensor, time first, in the samples' own order; padding is 0.
@@ -34,8 +34,8 @@ def present(index: Tensor | None) -> Tensor:
 
 def pack_like(
     padded: Float[Tensor, "step batch size"],
-    batch_sizes: Int[Tensor, "step"],
-    sorted_indices: Int[Tensor, "batch"] | None,
+    batch_sizes: Int[Tensor, " longest"],
+    sorted_indices: Int[Tensor, " batch"] | None,
 ) -> Float[Tensor, "real_step size"]:
     """Pack a padded tensor in the order of an existing `PackedSequence`.
 

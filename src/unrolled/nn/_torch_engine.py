@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import _VF, Tensor
-from torch.nn.functional import dropout, linear
+from torch.nn.functional import dropout as zero_some
+from torch.nn.functional import linear
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from ..grid import StackShape
@@ -48,19 +49,33 @@ def run(call: StackCall) -> TopStates:
     return run_padded(call) if _is_onednn(call) else _run_packed(call, call.lengths)
 
 
-def run_sequence(call: StackCall, data: Tensor, batch_sizes: Tensor) -> TopStates:
-    """A run over the data of a `PackedSequence`; `output` is packed data too.
+def run_sequence(
+    shape: StackShape,
+    weights: list[LayerWeights],
+    data: Float[Tensor, "real_step input"],
+    batch_sizes: Int[Tensor, " step"],
+    h0: Float[Tensor, "row batch hidden"],
+    c0: Float[Tensor, "row batch cell"] | None,
+    *,
+    dropout: float,
+    training: bool,
+) -> TopStates:
+    """A run over packed data; `output` is packed data too.
 
     Args:
-        call: the run; its `x` and `lengths` are not read.
-        data: (real step, input), as in `PackedSequence.data`.
+        shape: the stack.
+        weights: one `LayerWeights` per row of `hidden_state`.
+        data: as in `PackedSequence.data`.
         batch_sizes: samples alive at each step.
+        h0: initial hidden states, in the packed order of the samples.
+        c0: initial cell states likewise.
+        dropout: probability of zeroing an element between layers.
+        training: whether dropout is active.
     """
-    flat = [weight for row in call.weights for weight in row.present()]
-    state = call.h0 if call.c0 is None else (call.h0, call.c0)
-    settings = _settings(call.shape, call.dropout, call.training)
-    operator = _OPERATORS[call.shape.cell]
-    return TopStates(*_three(operator(data, batch_sizes, state, flat, *settings)))
+    flat = [weight for row in weights for weight in row.present()]
+    state = h0 if c0 is None else (h0, c0)
+    settings = _settings(shape, dropout, training)
+    return TopStates(*_three(_OPERATORS[shape.cell](data, batch_sizes, state, flat, *settings)))
 
 
 def run_padded(call: StackCall) -> TopStates:
@@ -120,7 +135,7 @@ def _planes(call: StackCall, cells: list[Tensor] | None = None) -> list[_Plane]:
         planes += layer_planes
         layer_input = torch.cat([plane.hidden for plane in layer_planes], dim=-1)
         if call.dropout and call.training and layer < shape.num_layers - 1:
-            layer_input = dropout(layer_input, call.dropout, training=True)
+            layer_input = zero_some(layer_input, call.dropout, training=True)
     return planes
 
 
@@ -200,17 +215,16 @@ def _is_onednn(call: StackCall) -> bool:
 def _run_packed(call: StackCall, lengths: Tensor) -> TopStates:
     packed = pack_padded_sequence(call.x, lengths.cpu(), enforce_sorted=False)
     order, back = present(packed.sorted_indices), present(packed.unsorted_indices)
-    ordered = StackCall(
+    data, hidden, cell = run_sequence(
         call.shape,
         call.weights,
-        call.x,
+        packed.data,
+        packed.batch_sizes,
         call.h0.index_select(1, order),
         None if call.c0 is None else call.c0.index_select(1, order),
-        None,
-        call.dropout,
-        call.training,
+        dropout=call.dropout,
+        training=call.training,
     )
-    data, hidden, cell = run_sequence(ordered, packed.data, packed.batch_sizes)
     return TopStates(
         unpack_padded(data, packed.batch_sizes, back, call.x.shape[0]),
         hidden.index_select(1, back),

@@ -1,0 +1,123 @@
+"""What a layer refuses, in the same words on every engine."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import unrolled
+from unrolled import nn
+
+pytestmark = pytest.mark.usefixtures("as_users_call")
+
+X = torch.zeros(5, 2, 3)
+PACKED = torch.nn.utils.rnn.pack_padded_sequence(X, torch.tensor([5, 2]))
+
+CASES = [
+    ((torch.zeros(3),), {}, ValueError, r"input has 1 axes, shape \(3,\); it must have 2 or 3"),
+    ((torch.zeros(5, 2, 4),), {}, ValueError, "input has 4 features .* this layer reads 3"),
+    ((X.double(),), {}, ValueError, "input is torch.float64 but the weights are torch.float32"),
+    ((X.half(),), {}, ValueError, "input is torch.float16 but"),
+    ((X.to("meta"),), {}, ValueError, "input is on meta but the weights are on cpu"),
+    ((X.to_sparse(),), {}, ValueError, "input is torch.sparse_coo; make it dense"),
+    (([1, 2],), {}, TypeError, "input is a list; give a tensor"),
+    ((torch.zeros(0, 2, 3),), {}, ValueError, "the input has 0 steps"),
+    (
+        (X, torch.zeros(1, 3, 4)),
+        {},
+        ValueError,
+        r"h_0 has shape \(1, 3, 4\); it must be \(1, 2, 4\)",
+    ),
+    ((X, torch.zeros(1, 2, 4).double()), {}, ValueError, "h_0 is torch.float64"),
+    ((X, (torch.zeros(1, 2, 4),) * 2), {}, TypeError, "the initial state is a tuple of 2; a gru"),
+    (
+        (X[:, 0], torch.zeros(1, 2, 4)),
+        {},
+        ValueError,
+        r"h_0 has shape \(1, 2, 4\); it must be \(1, 4\)",
+    ),
+    ((X,), {"lengths": [5, 0]}, ValueError, "the length of sample 1 is 0; .* between 1 and .* 5"),
+    ((X,), {"lengths": [5, -2]}, ValueError, "the length of sample 1 is -2"),
+    ((X,), {"lengths": [6, 5]}, ValueError, "the length of sample 0 is 6"),
+    ((X,), {"lengths": [5]}, ValueError, r"lengths have shape \(1,\); give one length per sample"),
+    ((X,), {"lengths": [5.0, 2.0]}, TypeError, "lengths are float64; they must be integers"),
+    ((X[:, 0],), {"lengths": [5]}, ValueError, "lengths were given with an unbatched input"),
+    ((PACKED,), {"lengths": [5, 2]}, ValueError, "lengths were given with a PackedSequence"),
+]
+
+
+@pytest.mark.parametrize("engine", ["torch", "reference"])
+@pytest.mark.parametrize(("arguments", "named", "error", "message"), CASES)
+def test_what_a_layer_refuses(
+    arguments: tuple, named: dict, error: type[Exception], message: str, engine: str
+) -> None:
+    layer = nn.GRU(3, 4)
+    with unrolled.engine(engine):
+        for call in (layer.forward, layer.unroll):
+            with pytest.raises(error, match=message):
+                call(*arguments, **named)
+
+
+def test_an_lstm_takes_a_pair() -> None:
+    layer = nn.LSTM(3, 4)
+    with pytest.raises(TypeError, match=r"the initial state of an LSTM is a tensor; give a pair"):
+        layer(X, torch.zeros(1, 2, 4))
+    with pytest.raises(ValueError, match=r"c_0 has shape \(1, 2, 5\); it must be \(1, 2, 4\)"):
+        layer(X, (torch.zeros(1, 2, 4), torch.zeros(1, 2, 5)))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.GRU(3, 0), "hidden_size is 0; it must be 1 or more"),
+        (lambda: nn.GRU(3, 4, 0), "num_layers is 0; it must be 1 or more"),
+        (lambda: nn.GRU(-1, 4), "input_size is -1; it must be 0 or more"),
+        (lambda: nn.GRU(3, 4, 2, dropout=1.5), "dropout is 1.5; it must be a number from 0 to 1"),
+        (lambda: nn.RNN(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'; it must be 'tanh' or"),
+        (lambda: nn.RNNCell(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"),
+        (
+            lambda: nn.LSTM(3, 4, proj_size=4),
+            "proj_size is 4; it must be smaller than hidden_size=4",
+        ),
+    ],
+)
+def test_what_cannot_be_made(make: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()  # type: ignore[operator]
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(ValueError, match="engine is 'gpu'; this installation has 'torch' and"):
+        unrolled.engine("gpu")
+    assert nn.current_engine().engine.name == "torch"
+
+
+def test_the_engine_is_restored_also_after_an_error() -> None:
+    with pytest.raises(ZeroDivisionError), unrolled.engine("reference"):
+        _ = 1 / (nn.current_engine().reason != "chosen by unrolled.engine('reference')")
+    assert nn.current_engine().engine.name == "torch"
+    before = nn.current_engine()
+    setter = unrolled.engine("reference")
+    assert nn.current_engine().engine.name == "reference"
+    setter.__exit__(None, None, None)
+    assert nn.current_engine() == before
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("reference", "reference (chosen by UNROLLED_ENGINE=reference)"),
+        ("x", "this installation has"),
+    ],
+)
+def test_the_variable_chooses_the_engine(wanted: str, said: str) -> None:
+    code = "import unrolled.nn as n; c = n.current_engine(); print(f'{c.engine.name} ({c.reason})')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"UNROLLED_ENGINE": wanted, "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said in done.stdout + done.stderr

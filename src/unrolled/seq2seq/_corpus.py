@@ -140,7 +140,7 @@ class Corpus:
             if not len(source) == len(target) == index["pairs"]:
                 raise ValueError("the sides have different numbers of pairs")
             skipped, longest_pair = index["skipped"], index["longest_pair"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError) as error:
             raise DataError(
                 f"the corpus in {directory} is damaged ({error}); delete the folder, and it is "
                 "built again."

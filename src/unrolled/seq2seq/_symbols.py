@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from operator import index
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -147,17 +148,17 @@ class Symbols:
             raise ValueError(f"id is {id_}; these symbols have ids 0 to {len(self) - 1}.")
         return SPECIAL_PIECES[id_] if id_ < len(SPECIAL_PIECES) else self._pieces[id_]
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of ids; special ids are left out.
 
         Args:
-            ids: as `encode` gives them.
+            ids: as `encode` gives them; integers of any kind.
 
         Raises:
             ValueError: there is no such id.
         """
-        pieces = [self.id_to_piece(id_) for id_ in ids if not 0 <= id_ < len(SPECIAL_PIECES)]
-        return self.separator.join(pieces)
+        plain = [id_ for id_ in map(index, ids) if not 0 <= id_ < len(SPECIAL_PIECES)]
+        return self.separator.join(map(self.id_to_piece, plain))
 
     def unknown(self, text: str) -> list[str]:
         """The pieces of a text that training did not see, each once, in order.

@@ -3,15 +3,14 @@
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator
-from io import BufferedReader
+from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
 
 from ..errors import DataError
 
 LONGEST_LINE = 10_000_000  # bytes; beyond it a file is no text, and reading on would fill memory
 
-_BLOCK = 1 << 20  # bytes; lines are decoded a block at a time, which is much faster than one by one
+_BLOCK = 1 << 18  # bytes; lines are decoded a block at a time, which is much faster than one by one
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -47,13 +46,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _opened(path: Path) -> BufferedReader:
+def _opened(path: Path) -> BufferedIOBase:
     if path.suffix == ".gz":
-        return cast("BufferedReader", gzip.open(path, "rb"))
+        return gzip.GzipFile(path, "rb")
     return path.open("rb")
 
 
-def _whole_lines(path: Path, file: BufferedReader) -> Iterator[bytes]:
+def _whole_lines(path: Path, file: BufferedIOBase) -> Iterator[bytes]:
     """Blocks of a file, each ending where a line does; without the byte order mark."""
     lines, rest = 0, b""
     mark = _MARK

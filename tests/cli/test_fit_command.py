@@ -113,6 +113,20 @@ def test_a_device_that_is_not_there_is_said(few: list[str], tmp_path: Path, refu
     assert words.startswith("this machine cannot train that way: ")
 
 
+def test_two_processes_train_one_model_and_say_so_once(few: list[str], tmp_path: Path) -> None:
+    directory = tmp_path / "model"
+    arguments = [*few, "--devices=2", "--strategy=ddp", f"--output={directory}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "unrolled.cli", "fit", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"the model is in {directory}, after 1.0 epochs") == 1
+    assert done.stdout.count("try it: ") == 1
+
+
 def test_ctrl_c_saves_and_the_command_it_names_goes_on(few: list[str], tmp_path: Path) -> None:
     directory = tmp_path / "model"
     arguments = [*few, "--max_epochs=100000", f"--output={directory}"]

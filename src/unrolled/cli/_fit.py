@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     """Train, and say where the model is and how good it was on the dev data."""
     options = parse_fit(arguments)
     output = Path(options.output)
-    if not options.resume and not options.overwrite:
+    if _is_first_process() and not options.resume and not options.overwrite:
         _refuse_to_overwrite(output, arguments)
     train, dev = _data(options)
 
@@ -68,11 +69,19 @@ def run(arguments: Sequence[str]) -> int:
         raise KeyboardInterrupt(f"{interrupt} {_go_on(arguments)}") from None
     except MisconfigurationException as fault:
         raise UsageError(f"this machine cannot train that way: {fault}") from fault
+    if not _is_first_process():
+        return 0
     print(f"the model is in {result.output}, after {result.epochs:.1f} epochs")
     for name, value in result.scores.items():
         print(f"  {name}: {value:.2f}" if isinstance(value, float) else f"  {name}: {value}")
     print(f"try it: unrolled predict {shlex.quote(str(result.output))}")
     return 0
+
+
+def _is_first_process() -> bool:
+    """Whether this is the process the user started, not one that Lightning started beside it."""
+    ranks = (os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK"))
+    return all(rank == "0" for rank in ranks)
 
 
 def _data(options: Namespace) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 Array = np.ndarray[tuple[int], np.dtype[Any]]
 
-_BLOCK = 1 << 22  # bytes
+_BLOCK = 1 << 18  # bytes
 
 
 class ArrayFile:

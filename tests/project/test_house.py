@@ -1,0 +1,163 @@
+"""The house keeps its order: imports, exports, the README's tree, no traces of laziness."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "unrolled"
+ORDER = ("grid", "kernels", "nn", "seq2seq", "tasks", "explanation", "cli")
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported_folders(path: Path) -> Iterator[str]:
+    """The folders of the package that a file imports, lazily or not."""
+    depth_here = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level == depth_here:
+                parts = module.split(".") if module else [alias.name for alias in node.names]
+                yield parts[0]
+            elif node.level == 0 and module.startswith("unrolled."):
+                yield module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("unrolled."):
+                    yield alias.name.split(".")[1]
+
+
+def test_every_folder_has_a_place_in_the_order() -> None:
+    folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert folders == set(ORDER)
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_folder_imports_only_from_those_above_it(path: Path) -> None:
+    parts = path.relative_to(PACKAGE).parts
+    if len(parts) == 1:
+        return
+    allowed = ORDER[: ORDER.index(parts[0]) + 1]
+    for folder in imported_folders(path):
+        assert folder in allowed or folder not in ORDER, f"{path} imports {folder}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_user_input_is_checked_with_assert(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+
+
+@pytest.mark.parametrize("folder", ORDER)
+def test_public_names_are_documented(folder: str) -> None:
+    """The names a folder exports are those its reference page lists, neither more nor fewer."""
+    tree = ast.parse((PACKAGE / folder / "__init__.py").read_text("utf-8"))
+    exported = {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    page = (ROOT / "docs" / "reference" / f"{folder}.md").read_text("utf-8")
+    documented = set(re.findall(r"^- `(\w+)`", page, flags=re.MULTILINE))
+    assert documented == exported
+
+
+def test_the_tree_in_the_readme_is_true() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    tree = re.search(r"## The tree\n\n```\n(.*?)```", readme, flags=re.DOTALL)
+    assert tree is not None
+    path: list[str] = []
+    listed: set[str] = set()
+    for line in tree[1].splitlines():
+        name, comment = re.match(r"( *\S+) +(\S.*)$", line).groups()  # type: ignore[union-attr]
+        assert comment, f"{line!r} has no comment"
+        depth = (len(name) - len(name.lstrip())) // 2
+        path = [*path[:depth], name.strip()]
+        entry = "".join(path)
+        assert (ROOT / entry).exists(), entry
+        listed.add(entry.rstrip("/"))
+    expected = {f"src/unrolled/{folder}" for folder in ORDER}
+    expected |= {f"csrc/{p.name}" for p in (ROOT / "csrc").iterdir()}
+    tracked = subprocess.run(
+        ["git", "ls-tree", "-d", "--name-only", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    expected |= {name for name in tracked if not name.startswith(".") and name != "src"}
+    assert expected <= listed
+
+
+def run_without(modules: tuple[str, ...], code: str) -> subprocess.CompletedProcess[str]:
+    block = f"import sys; sys.modules.update(dict.fromkeys({modules!r}))\n"
+    return subprocess.run(
+        [sys.executable, "-c", block + code], capture_output=True, text=True, check=False
+    )
+
+
+def test_numpy_only_parts_work_without_torch() -> None:
+    code = (
+        "import numpy as np, unrolled\n"
+        "from unrolled import grid, kernels\n"
+        "states = grid.StateGrid(np.ones((2, 1, 3, 2, 4)))\n"
+        "assert states.output.shape == (3, 2, 4)\n"
+        "w = np.ones((2, 3), np.float32)\n"
+        "assert kernels.PackedMatrix(w).multiply(np.ones((1, 3), np.float32)).tolist() == [[3, 3]]\n"
+        "print(unrolled.StateAddress('hidden', 0, 'forward', 0))\n"
+    )
+    done = run_without(("torch", "jaxtyping", "lightning"), code)
+    assert done.stdout.strip() == "h[layer=0, forward, step=0]", done.stderr
+
+
+def test_numpy_only_parts_work_where_only_numpy_is_installed(tmp_path: Path) -> None:
+    """A real environment without PyTorch: an empty site with NumPy and this package alone."""
+    import numpy
+
+    site = tmp_path / "site"
+    site.mkdir()
+    for source in (Path(numpy.__file__).parent, PACKAGE):
+        (site / source.name).symlink_to(source)
+    libraries = Path(numpy.__file__).parents[1] / "numpy.libs"
+    if libraries.exists():
+        (site / "numpy.libs").symlink_to(libraries)
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r})\n"
+        "import importlib.util; assert importlib.util.find_spec('torch') is None\n"
+        "import unrolled.grid, unrolled.kernels; print('both')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "both", done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from unrolled.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'torch', 'numpy', 'jsonargparse', 'lightning', 'tokenizers', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    assert done.stderr.strip() == "[]"
+    assert "fit" in done.stdout

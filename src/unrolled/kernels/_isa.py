@@ -4,10 +4,12 @@ import os
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 
 _VARIABLE = "UNROLLED_ISA"
 _REFERENCE = "numpy"
+_MODULE = "unrolled.kernels._native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,9 @@ class IsaChoice:
 def native() -> ModuleType | None:
     """The compiled module; `None` where it was not built."""
     try:
-        from . import _native
+        return import_module(_MODULE)
     except ImportError:
         return None
-    module: ModuleType = _native
-    return module
 
 
 @cache
@@ -40,7 +40,7 @@ def why_unavailable() -> str | None:
     if native() is not None:
         return None
     try:
-        from . import _native  # noqa: F401
+        import_module(_MODULE)
     except ModuleNotFoundError:
         return (
             "unrolled was installed without its compiled module, because there was no C++ compiler "

@@ -66,7 +66,8 @@ class PackedMatrix:
                 f"a has {a.shape[1]} columns, shape {a.shape}; this weight takes {self.shape[1]}."
             )
         if self._packed is None:
-            return multiply(a, self._weight, self._bias)
+            plain: Floats = multiply(a, self._weight, self._bias)
+            return plain
         side_by_side = a.shape[1] < 2 or a.strides[1] == a.itemsize
         whole_floats = a.strides[0] % a.itemsize == 0
         result: Floats = self._packed.multiply(
@@ -79,9 +80,7 @@ def _resolve(name: str | None) -> str:
     if name is None:
         return isa().name
     if name not in available_isas():
-        raise ValueError(
-            f"isa is {name!r}; this machine runs {', '.join(available_isas())}."
-        )
+        raise ValueError(f"isa is {name!r}; this machine runs {', '.join(available_isas())}.")
     return name
 
 

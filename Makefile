@@ -26,6 +26,9 @@ demo: $(VENV)/.demo ## Train on CMUdict, evaluate, pronounce new words, write a 
 	  --evaluation $(DEMO)/test.json --html $(DEMO)/report.html
 
 test: $(VENV)/.dev ## Run all tests
+	@# The browser tests need Chromium: CI installs it, elsewhere they say that it is missing.
+	@test -z "$(CI)" || command -v chromium >/dev/null || \
+	  { apt-get update -qq && apt-get install -qq -y chromium >/dev/null; }
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.dev ## Check style and format

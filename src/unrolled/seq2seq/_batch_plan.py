@@ -140,7 +140,8 @@ class BatchPlanner:
         if self.shuffle:
             self._generator(epoch, 0, attempt).shuffle(rows)
         source_lengths = self.corpus.source.all_lengths()
-        target_lengths = self.corpus.target.all_lengths() + 1
+        target_lengths = self.corpus.target.all_lengths()
+        target_lengths += 1  # END
         ends = []
         for start in range(0, len(rows), self.pool_size):
             pool = rows[start : start + self.pool_size]

@@ -14,7 +14,7 @@ from torch.nn.functional import dropout as zero_some
 from torch.nn.functional import linear
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from ..grid import StackShape
+from ..grid import Cell, StackShape
 from ._equations import lstm_gates
 from ._packed import present, unpack_padded
 from ._stack_call import StackCall, StackStates, TopStates
@@ -75,7 +75,8 @@ def run_sequence(
     flat = [weight for row in weights for weight in row.present()]
     state = h0 if c0 is None else (h0, c0)
     settings = _settings(shape, dropout, training)
-    return TopStates(*_three(_OPERATORS[shape.cell](data, batch_sizes, state, flat, *settings)))
+    operator = _operator_of(shape.cell)
+    return TopStates(*_three(operator(data, batch_sizes, state, flat, *settings)))
 
 
 def run_padded(call: StackCall) -> TopStates:
@@ -240,6 +241,16 @@ _OPERATORS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
 }
 
 
+# torch.compile cannot trace PyTorch's LSTM for training; torch.nn.LSTM leaves its graph there too.
+_EAGER_LSTM: Callable[..., tuple[Tensor, ...]] = torch.compiler.disable(_VF.lstm)  # type: ignore[no-untyped-call]
+
+
+def _operator_of(cell: Cell) -> Callable[..., tuple[Tensor, ...]]:
+    if cell == "lstm" and torch.compiler.is_dynamo_compiling():
+        return _EAGER_LSTM
+    return _OPERATORS[cell]
+
+
 def _operator(
     shape: StackShape,
     x: Tensor,
@@ -251,7 +262,7 @@ def _operator(
 ) -> TopStates:
     state = h0 if c0 is None else (h0, c0)
     settings = _settings(shape, dropout_between, training)
-    return TopStates(*_three(_OPERATORS[shape.cell](x, state, weights, *settings, False)))
+    return TopStates(*_three(_operator_of(shape.cell)(x, state, weights, *settings, False)))
 
 
 def _settings(

@@ -24,19 +24,20 @@ PARSE: dict[str, Callable[[list[str]], object]] = {
 
 
 def _shown() -> list[tuple[str, str]]:
-    """Page and command line of all that is shown in blocks, pipes and redirections cut off."""
+    """Page and command line of all that stands in blocks, pipes, redirections and remarks cut off.
+
+    Blocks marked as text are outputs.
+    """
     found = []
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
-        for block in re.findall(
-            r"^```(?:bash|sh|console)\n(.*?)^```", page.read_text(), re.M | re.S
-        ):
-            lines = block.replace("\\\n", " ").splitlines()
-            found += [
-                (page.name, part.strip())
-                for line in lines
-                for part in re.split(r"[|>]", line.removeprefix("$ "))
-                if part.strip().startswith("unrolled ")
-            ]
+        inside = None
+        for line in page.read_text("utf-8").replace("\\\n", " ").splitlines():
+            if line.startswith("```"):
+                inside = None if inside is not None else line.removeprefix("```")
+            elif inside in ("", "bash", "sh", "console"):
+                parts = re.split(r"[|>]| # ", line.removeprefix("$ "))
+                commands = (part.strip() for part in parts)
+                found += [(page.name, c) for c in commands if c.startswith("unrolled ")]
     return found
 
 

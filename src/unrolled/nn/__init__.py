@@ -1,7 +1,7 @@
 """Recurrent layers in PyTorch whose every state can be seen by name."""
 
+from ._attended import Attended as Attended
 from ._attention import AdditiveAttention as AdditiveAttention
-from ._attention import Attended as Attended
 from ._attention import ConcatAttention as ConcatAttention
 from ._attention import DotAttention as DotAttention
 from ._attention import GeneralAttention as GeneralAttention

@@ -15,15 +15,13 @@ from ._stack import make_stack, run_stack
 
 @runtime_checkable
 class Attention(Protocol):
-    """An attention of `unrolled.nn`, or anything that works like one."""
+    """An attention of `unrolled.nn`, or anything with these two methods of theirs."""
 
     def project(self, memory: Tensor) -> Tensor:
         """The keys of a memory."""
 
-    def __call__(
-        self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor | None = None
-    ) -> Attended:
-        """Read the memory."""
+    def read(self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor) -> Attended:
+        """Read a memory that is 0 in its padding."""
 
 
 class Decoded(NamedTuple):
@@ -56,7 +54,8 @@ class AttentionDecoder(nn.Module):
         embedding_size: features of one embedded symbol.
         hidden_size: units of each layer.
         memory_size: features of one step of the memory.
-        attention: an attention whose query is `hidden_size` wide.
+        attention: an attention whose query is `hidden_size` wide; of `unrolled.nn`, or any module
+            with their `project` and `read`.
         cell: `"lstm"`, `"gru"`, `"rnn_tanh"` or `"rnn_relu"`.
         num_layers: layers of the stack.
         input_feeding: whether the stack also reads the attentional vector of the step before.
@@ -118,22 +117,22 @@ class AttentionDecoder(nn.Module):
 
         Args:
             target_in: BEGIN and the target, padding at the end, (batch, target_step).
-            target_lengths: real steps of each target, BEGIN included. Padding stands at the end
-                and a decoder runs forward, so what stands there reaches no real step.
+            target_lengths: real steps of each target, BEGIN included; what is said of a step beyond
+                them means nothing.
             memory: what attention reads.
             mask: `True` where a source step is real.
             hidden: h_0 of each layer.
             cell: c_0 of each layer, for an LSTM.
 
         Raises:
-            ValueError: the sizes do not fit each other.
+            ValueError: a length is below 1 or beyond the steps, or the sizes do not fit.
         """
         state = self.start(memory, mask, hidden, cell)
         embedded = self.dropout(self.embedding(target_in))
         if self.input_feeding:
             attentional, weights = self._fed(embedded, state)
         else:
-            queries, _, _ = run_stack(self.layer, embedded, hidden, cell)
+            queries, _, _ = run_stack(self.layer, embedded, hidden, cell, target_lengths)
             attentional, weights = self._attend(queries, state)
         return Decoded(self.vocabulary(attentional), weights)
 
@@ -155,6 +154,7 @@ class AttentionDecoder(nn.Module):
         attentional = None
         if self.input_feeding:
             attentional = memory.new_zeros(memory.shape[0], self.combine.out_features)
+        memory = memory.masked_fill(~mask.unsqueeze(-1), 0.0)
         keys = self._attention.project(memory)
         return DecoderState(hidden, cell, attentional, memory, keys, mask)
 
@@ -164,7 +164,7 @@ class AttentionDecoder(nn.Module):
         """One step: the logits of the next symbol, the attention, and where the decoder stands.
 
         There may be several rows per source, as in a beam: the recurrent states of a source's rows
-        then stand together, and the memory need not be repeated.
+        then stand together, the same number for each source, and the memory is not repeated.
 
         Args:
             symbols: the symbol before, (batch,); BEGIN at first.
@@ -198,7 +198,7 @@ class AttentionDecoder(nn.Module):
     def _attend(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
         rows, steps, size = queries.shape
         grouped = queries.reshape(state.memory.shape[0], -1, size)
-        context, weights = self._attention(grouped, state.memory, state.mask, state.keys)
+        context, weights = self._attention.read(grouped, state.memory, state.mask, state.keys)
         context, weights = (part.reshape(rows, steps, -1) for part in (context, weights))
         combined = torch.tanh(self.combine(torch.cat([context, queries], dim=-1)))
         return self.dropout(combined), weights

@@ -45,6 +45,7 @@ class Bridge(nn.Module):
             `hidden`, `"from_hidden"` in the same way, or `"zero"`.
 
     Raises:
+        TypeError: a side is neither a layer of `unrolled.nn` nor a `StackShape`.
         ValueError: a choice is unknown, or the sizes cannot be mapped; says how to mend it.
     """
 
@@ -57,8 +58,8 @@ class Bridge(nn.Module):
         cell: CellRule = "from_cell",
     ) -> None:
         super().__init__()
-        self.encoder_shape = encoder if isinstance(encoder, StackShape) else encoder.shape
-        self.decoder_shape = decoder if isinstance(decoder, StackShape) else decoder.shape
+        self.encoder_shape = _shape(encoder, "encoder")
+        self.decoder_shape = _shape(decoder, "decoder")
         self.map: BridgeMap = map_bridge(
             self.encoder_shape, self.decoder_shape, hidden, layers, cell
         )
@@ -144,18 +145,35 @@ class Bridge(nn.Module):
 
     def _check(self, hidden_state: Tensor, cell_state: Tensor | None) -> None:
         shape = self.encoder_shape
+        if cell_state is not None and not shape.has_cell_state:
+            raise ValueError(
+                f"a cell_state was given, but this bridge reads an encoder of {shape.cell!r}, "
+                "which has none; leave it out."
+            )
+        batch = hidden_state.shape[1] if hidden_state.ndim == 3 else "batch"
         for name, state, size in (
             ("hidden_state", hidden_state, shape.state_size),
             ("cell_state", cell_state, shape.cell_size),
         ):
             if state is None:
                 continue
-            expected = (shape.num_rows, hidden_state.shape[1], size)
+            expected = (shape.num_rows, batch, size)
             if tuple(state.shape) != expected:
                 raise ValueError(
-                    f"{name} has shape {tuple(state.shape)}; this bridge reads {expected}: "
+                    f"{name} has shape {tuple(state.shape)}; this bridge reads "
+                    f"({shape.num_rows}, {batch}, {size}): "
                     "(layers * directions, batch, size) of its encoder."
                 )
+
+
+def _shape(side: StackShape | HasShape, name: str) -> StackShape:
+    shape = side if isinstance(side, StackShape) else getattr(side, "shape", None)
+    if not isinstance(shape, StackShape):
+        raise TypeError(
+            f"the {name} is a {type(side).__module__}.{type(side).__qualname__}, which tells no "
+            "StackShape; pass a layer of unrolled.nn or an unrolled.grid.StackShape."
+        )
+    return shape
 
 
 def _key(line: BridgeLine) -> str:

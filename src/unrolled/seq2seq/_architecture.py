@@ -1,16 +1,19 @@
 """The architecture of an encoder-decoder as plain numbers and words, and its builder."""
 
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from torch import nn
 
 from ..errors import ModelError
-from ..grid import CELLS, Cell
+from ..grid import CELLS, Cell, StackShape
 from ..nn import AdditiveAttention, Bridge, ConcatAttention, DotAttention, GeneralAttention
+from ..nn._bridge_map import CellRule, Hidden, Layers
 from ._decoder import AttentionDecoder
 from ._encoder import Encoder
 from ._model import Seq2Seq
+from ._special import SPECIAL_PIECES
 
 AttentionKind = Literal["additive", "dot", "general", "concat"]
 
@@ -70,9 +73,10 @@ def build(architecture: Architecture) -> Seq2Seq:
     Raises:
         ModelError: the architecture cannot be built; names every fault at once.
     """
-    faults = _plain_faults(architecture)
+    plain = _plain_faults(architecture)
+    faults = [*plain.values(), *_fit_faults(architecture, plain)]
     if faults:
-        raise _refusal(faults)
+        raise ModelError(f"this architecture cannot be built: {'; '.join(faults)}.")
     encoder = Encoder(
         vocab_size=architecture.source_vocab_size,
         embedding_size=architecture.embedding_size,
@@ -82,77 +86,109 @@ def build(architecture: Architecture) -> Seq2Seq:
         bidirectional=architecture.bidirectional,
         dropout=architecture.dropout,
     )
-    memory_size = encoder.shape.output_size
-    if architecture.attention == "dot" and memory_size != architecture.decoder_hidden_size:
-        faults.append(
-            f"attention='dot' needs decoder_hidden_size to be the size of the memory, "
-            f"{memory_size}, but it is {architecture.decoder_hidden_size}; use 'general' instead"
-        )
-    decoder = None
-    try:
-        decoder = AttentionDecoder(
-            vocab_size=architecture.target_vocab_size,
-            embedding_size=architecture.embedding_size,
-            hidden_size=architecture.decoder_hidden_size,
-            memory_size=memory_size,
-            attention=_attention(architecture, memory_size),
-            cell=architecture.decoder_cell or architecture.cell,
-            num_layers=architecture.decoder_layers,
-            input_feeding=architecture.input_feeding,
-            dropout=architecture.dropout,
-            tie_embeddings=architecture.tie_embeddings,
-        )
-    except ValueError as error:
-        faults.append(str(error).rstrip("."))
-    bridge = None
-    if decoder is not None:
-        default = "from_cell" if encoder.shape.has_cell_state else "from_hidden"
-        try:
-            bridge = Bridge(
-                encoder.shape,
-                decoder.shape,
-                hidden=architecture.bridge_hidden,  # type: ignore[arg-type]
-                layers=architecture.bridge_layers,  # type: ignore[arg-type]
-                cell=architecture.bridge_cell or default,  # type: ignore[arg-type]
-            )
-        except ValueError as error:
-            faults.append(f"bridge: {str(error).rstrip('.')}")
-    if faults or decoder is None or bridge is None:
-        raise _refusal(faults)
-    return Seq2Seq(encoder, bridge, decoder)
+    decoder = AttentionDecoder(
+        vocab_size=architecture.target_vocab_size,
+        embedding_size=architecture.embedding_size,
+        hidden_size=architecture.decoder_hidden_size,
+        memory_size=encoder.shape.output_size,
+        attention=_attention(architecture, encoder.shape.output_size),
+        cell=architecture.decoder_cell or architecture.cell,
+        num_layers=architecture.decoder_layers,
+        input_feeding=architecture.input_feeding,
+        dropout=architecture.dropout,
+        tie_embeddings=architecture.tie_embeddings,
+    )
+    return Seq2Seq(encoder, _bridge(architecture, encoder.shape, decoder.shape), decoder)
 
 
-def _plain_faults(architecture: Architecture) -> list[str]:
-    faults = [
-        f"{name} is {value!r}; it must be a whole number of 1 or more"
-        for name, value in (
-            ("source_vocab_size", architecture.source_vocab_size),
-            ("target_vocab_size", architecture.target_vocab_size),
-            ("embedding_size", architecture.embedding_size),
-            ("encoder_hidden_size", architecture.encoder_hidden_size),
-            ("decoder_hidden_size", architecture.decoder_hidden_size),
-            ("encoder_layers", architecture.encoder_layers),
-            ("decoder_layers", architecture.decoder_layers),
-        )
-        if not isinstance(value, int) or value < 1
-    ]
+def _plain_faults(architecture: Architecture) -> dict[str, str]:
+    """What is wrong with single fields, by field."""
+    special = len(SPECIAL_PIECES)
+    sizes: tuple[tuple[str, object, int], ...] = (
+        ("source_vocab_size", architecture.source_vocab_size, special),
+        ("target_vocab_size", architecture.target_vocab_size, special),
+        ("embedding_size", architecture.embedding_size, 1),
+        ("encoder_hidden_size", architecture.encoder_hidden_size, 1),
+        ("decoder_hidden_size", architecture.decoder_hidden_size, 1),
+        ("encoder_layers", architecture.encoder_layers, 1),
+        ("decoder_layers", architecture.decoder_layers, 1),
+    )
+    if architecture.attention_size is not None:
+        sizes = (*sizes, ("attention_size", architecture.attention_size, 1))
+    faults = {
+        name: f"{name} is {value!r}; it must be a whole number of {least} or more"
+        for name, value, least in sizes
+        if not isinstance(value, int) or isinstance(value, bool) or value < least
+    }
     choices: tuple[tuple[str, object, tuple[object, ...]], ...] = (
         ("cell", architecture.cell, CELLS),
         ("decoder_cell", architecture.decoder_cell, (*CELLS, None)),
         ("attention", architecture.attention, get_args(AttentionKind)),
+        ("bridge_hidden", architecture.bridge_hidden, get_args(Hidden)),
+        ("bridge_layers", architecture.bridge_layers, get_args(Layers)),
+        ("bridge_cell", architecture.bridge_cell, (*get_args(CellRule), None)),
     )
-    faults += [
-        f"{name} is {value!r}; it must be one of {', '.join(str(k) for k in known if k)}"
+    faults |= {
+        name: f"{name} is {value!r}; it must be one of {', '.join(str(k) for k in known if k)}"
         for name, value, known in choices
         if value not in known
-    ]
-    if not 0 <= architecture.dropout < 1:
-        faults.append(f"dropout is {architecture.dropout!r}; it must be from 0 to below 1")
+    }
+    dropout: object = architecture.dropout
+    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        faults["dropout"] = f"dropout is {dropout!r}; it must be from 0 to below 1"
     return faults
 
 
-def _refusal(faults: list[str]) -> ModelError:
-    return ModelError(f"this architecture cannot be built: {'; '.join(faults)}.")
+def _fit_faults(architecture: Architecture, faulty: Container[str]) -> Iterator[str]:
+    """What does not fit together, of the fields that are sound by themselves."""
+
+    def sound(*names: str) -> bool:
+        return not any(name in faulty for name in names)
+
+    embedding, hidden = architecture.embedding_size, architecture.decoder_hidden_size
+    if (
+        architecture.tie_embeddings
+        and sound("embedding_size", "decoder_hidden_size")
+        and embedding != hidden
+    ):
+        yield (
+            "tie_embeddings needs embedding_size and decoder_hidden_size to be the same, but they "
+            f"are {embedding} and {hidden}"
+        )
+    if not sound("cell", "embedding_size", "encoder_hidden_size", "encoder_layers"):
+        return
+    encoder = StackShape(
+        architecture.cell,
+        embedding,
+        architecture.encoder_hidden_size,
+        architecture.encoder_layers,
+        architecture.bidirectional,
+    )
+    if not sound("decoder_hidden_size"):
+        return
+    if architecture.attention == "dot" and encoder.output_size != hidden:
+        yield (
+            f"attention='dot' needs decoder_hidden_size to be the size of the memory, "
+            f"{encoder.output_size}, but it is {hidden}; use 'general' instead"
+        )
+    if sound("decoder_cell", "decoder_layers", "bridge_hidden", "bridge_layers", "bridge_cell"):
+        cell = architecture.decoder_cell or architecture.cell
+        decoder = StackShape(cell, embedding, hidden, architecture.decoder_layers)
+        try:
+            _bridge(architecture, encoder, decoder)
+        except ValueError as error:
+            yield f"bridge: {str(error).rstrip('.')}"
+
+
+def _bridge(architecture: Architecture, encoder: StackShape, decoder: StackShape) -> Bridge:
+    default = "from_cell" if encoder.has_cell_state else "from_hidden"
+    return Bridge(
+        encoder,
+        decoder,
+        hidden=architecture.bridge_hidden,  # type: ignore[arg-type]
+        layers=architecture.bridge_layers,  # type: ignore[arg-type]
+        cell=architecture.bridge_cell or default,  # type: ignore[arg-type]
+    )
 
 
 def _attention(architecture: Architecture, memory_size: int) -> nn.Module:

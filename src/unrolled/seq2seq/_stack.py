@@ -47,7 +47,13 @@ def run_stack(
         lengths: real steps of each sample.
     """
     if isinstance(layer, LSTM):
-        both = None if hidden is None or cell is None else (hidden, cell)
+        shape, rows = layer.shape, (layer.shape.num_rows, x.shape[0])
+        both = None
+        if hidden is not None or cell is not None:
+            both = (
+                x.new_zeros(*rows, shape.state_size) if hidden is None else hidden,
+                x.new_zeros(*rows, shape.cell_size) if cell is None else cell,
+            )
         output, (h_n, c_n) = layer(x, both, lengths)
         return output, h_n, c_n
     output, h_n = layer(x, hidden, lengths)

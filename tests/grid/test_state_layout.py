@@ -115,7 +115,16 @@ SIZES: dict[str, Any] = {"num_layers": 2, "steps": 3}
         ),
         ({"lengths": [3.0]}, TypeError, "lengths are float64; they must be integers."),
         ({"lengths": [True]}, TypeError, "lengths are bool; they must be integers."),
-        ({"lengths": [[3], [1, 2]]}, TypeError, "lengths are object; they must be integers."),
+        (
+            {"lengths": [[3], [1, 2]]},
+            TypeError,
+            "lengths are not numbers of one kind and range; they must be integers.",
+        ),
+        (
+            {"lengths": [10**30]},
+            TypeError,
+            "lengths are not numbers of one kind and range; they must be integers.",
+        ),
         (
             {"lengths": torch.tensor([1.5])},
             TypeError,

@@ -53,5 +53,6 @@ def lengths_array(lengths: Any) -> npt.NDArray[np.int64]:
     except ValueError:  # rows of unequal size
         array = np.asarray(lengths, dtype=object)
     if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"lengths are {array.dtype}; they must be integers.")
+        kind = "not numbers of one kind and range" if array.dtype == object else array.dtype
+        raise TypeError(f"lengths are {kind}; they must be integers.")
     return array.astype(np.int64)

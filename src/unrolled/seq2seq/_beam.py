@@ -199,8 +199,8 @@ class Beam:
 def _written(
     written: Int[Tensor, "source place step"],
     rows: Int[Tensor, " row"],
-    more: Int[Tensor, "source place"],
-) -> Int[Tensor, "source place next_step"]:
+    more: Int[Tensor, "source kept"],
+) -> Int[Tensor, "source kept next_step"]:
     """What was written on the rows chosen, and one symbol more on each."""
     before = written.flatten(0, 1)[rows].reshape(*more.shape, -1)
     return torch.cat([before, more[:, :, None]], dim=2)

@@ -164,11 +164,12 @@ def _add_model(parser: CommandParser) -> None:
 
 def _add_training(parser: CommandParser) -> None:
     group = parser.add_argument_group(
-        "training", "It ends at --max_epochs or --max_minutes, whichever comes first."
+        "training", "It ends at --max_epochs, --max_steps or --max_minutes, whichever comes first."
     )
     group.add_argument(
         "--max_epochs", type=whole(1), metavar="N", default=20, help="passes over the data"
     )
+    group.add_argument("--max_steps", type=whole(1), metavar="N", help="batches to train on")
     group.add_argument(
         "--max_minutes",
         type=real(above=0),

@@ -44,15 +44,15 @@ if TYPE_CHECKING:
     from ._data_module import PairsDataModule as PairsDataModule
     from ._data_module import SymbolRule as SymbolRule
     from ._fit import FitResult as FitResult
-    from ._fit import TrainingInterruptedError as TrainingInterruptedError
     from ._fit import fit as fit
+    from ._training_run import TrainingInterruptedError as TrainingInterruptedError
 
 # Predicting needs no trainer, so what imports Lightning comes when it is first used.
 _TRAINING = {
     "FitResult": "_fit",
     "PairsDataModule": "_data_module",
     "SymbolRule": "_data_module",
-    "TrainingInterruptedError": "_fit",
+    "TrainingInterruptedError": "_training_run",
     "fit": "_fit",
 }
 

@@ -2,62 +2,81 @@
 
 import os
 import pickle
-from dataclasses import asdict
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..errors import TrainingError
-from ._architecture import Architecture
+from ._file_set import flush
 
-_VERSION = 1
+_VERSION = 2
+_KEYS = {
+    "version",
+    "architecture",
+    "data",
+    "settings",
+    "model",
+    "optimizer",
+    "progress",
+    "best_scores",
+    "random_states",
+}
 
 
 def save_checkpoint(
     path: Path,
     *,
-    architecture: Architecture,
-    settings: dict[str, Any],
-    model: dict[str, Any],
-    optimizer: dict[str, Any],
-    progress: dict[str, Any],
-    best_model: dict[str, Any],
+    architecture: Mapping[str, Any],
+    data: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    model: Mapping[str, Any],
+    optimizer: Mapping[str, Any],
+    progress: Mapping[str, Any],
+    best_scores: Mapping[str, Any],
+    random_states: list[dict[str, Any]],
 ) -> None:
     """Write a checkpoint beside its place, flush it, and put it in its place.
 
     Args:
         path: the file.
         architecture: of the model.
-        settings: of the run; a resumption must have the same.
+        data: what tells the training data from other data.
+        settings: of the run.
         model: weights.
         optimizer: its state.
         progress: counters.
-        best_model: what is known of the best model so far.
+        best_scores: of the best model so far.
+        random_states: `random_state` of every process.
 
     Raises:
         TrainingError: it cannot be written; the checkpoint that stood there is untouched.
     """
     content = {
         "version": _VERSION,
-        "architecture": asdict(architecture),
-        "settings": settings,
-        "model": model,
-        "optimizer": optimizer,
-        "progress": progress,
-        "best_model": best_model,
-        "random_state": torch.get_rng_state(),
-        "cuda_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "architecture": dict(architecture),
+        "data": dict(data),
+        "settings": dict(settings),
+        "model": dict(model),
+        "optimizer": dict(optimizer),
+        "progress": dict(progress),
+        "best_scores": dict(best_scores),
+        "random_states": random_states,
     }
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in path.parent.glob(f".{path.name}.*"):
+            leftover.unlink()
         with unfinished.open("wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
-    except (OSError, RuntimeError) as error:
+        flush(path.parent)
+    except (OSError, RuntimeError) as error:  # RuntimeError is how torch.save says "disk full"
         raise TrainingError(
             f"the checkpoint cannot be saved to {path} ({_reason(error)}); the last one is "
             "untouched. Free space and go on with resume."
@@ -67,58 +86,95 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, *, architecture: Architecture, settings: dict[str, Any]
+    path: Path, *, architecture: Mapping[str, Any], data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Read a checkpoint of the same architecture and settings.
+    """Read a checkpoint of the same architecture and data; of a pickle only plain values are read.
 
     Args:
         path: the file.
         architecture: what the model was built from.
-        settings: of the run that wants to go on.
+        data: what tells the training data from other data.
 
     Raises:
         TrainingError: it is missing, damaged or of another run; says what differs.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch.load does not compare the checksums
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"{damaged} is not what was saved")
         content = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError as error:
         raise TrainingError(
             f"{path} does not exist, so there is nothing to resume; start without resume."
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+    ) as error:
         raise TrainingError(
             f"{path} is damaged or cut short ({_reason(error)}); restore it from a copy or start "
             "again without resume."
         ) from error
     if not isinstance(content, dict) or content.get("version") != _VERSION:
-        raise TrainingError(f"{path} is no checkpoint that this version of unrolled can read.")
-    checks: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-        ("architecture", content["architecture"], asdict(architecture)),
-        ("run", content["settings"], settings),
-    ]
-    for what, saved, wanted in checks:
-        differing = [
-            f"{key} was {saved.get(key)!r} and is now {wanted.get(key)!r}"
-            for key in sorted(saved.keys() | wanted.keys())
-            if saved.get(key) != wanted.get(key)
-        ]
+        raise TrainingError(
+            f"{path} is no checkpoint that this version of unrolled can read; go on with the "
+            "version that wrote it, or start again without resume."
+        )
+    if content.keys() != _KEYS:
+        raise TrainingError(
+            f"{path} lacks {', '.join(sorted(_KEYS - content.keys())) or 'nothing'} and has "
+            f"{', '.join(sorted(content.keys() - _KEYS)) or 'nothing'} besides; restore it from a "
+            "copy or start again without resume."
+        )
+    for what, wanted in (("architecture", architecture), ("data", data)):
+        differing = differences(content[what], wanted)
         if differing:
             raise TrainingError(
-                f"{path} is of another {what}: {'; '.join(differing)}. Resume with the same "
-                "settings, or train into another directory."
+                f"{path} is of another run, its {what} differs: {'; '.join(differing)}. Resume "
+                "with what it was started with, or train into another directory."
             )
     return content
 
 
-def restore_random_state(content: dict[str, Any]) -> None:
-    """Go on drawing where the checkpoint stopped.
+def differences(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """What was changed, a phrase for each key.
 
     Args:
-        content: a loaded checkpoint.
+        saved: how it was.
+        wanted: how it is.
     """
-    torch.set_rng_state(content["random_state"])
-    if content["cuda_random_states"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(content["cuda_random_states"])
+    return [
+        f"{key} was {saved.get(key)!r} and is now {wanted.get(key)!r}"
+        for key in sorted(saved.keys() | wanted.keys())
+        if saved.get(key) != wanted.get(key)
+    ]
+
+
+def random_state() -> dict[str, Any]:
+    """Where this process's random numbers stand; PyTorch draws all chance but that of batches.
+
+    (Batches follow from the seed and the epoch alone.)
+    """
+    return {
+        "cpu": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random_state(state: Mapping[str, Any]) -> None:
+    """Go on drawing where a checkpoint stopped.
+
+    Args:
+        state: as `random_state` gave it.
+    """
+    torch.set_rng_state(state["cpu"])
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
 
 
 def _reason(error: Exception) -> str:

@@ -57,6 +57,11 @@ class Corpus:
     def __repr__(self) -> str:
         return f"Corpus({len(self)} pairs in {self.directory})"
 
+    @property
+    def checksums(self) -> dict[str, int]:
+        """The checksum of each file; the same where all ids are."""
+        return dict(_read_index(self.directory)["files"])
+
     def pair(self, index: int) -> EncodedPair:
         """The ids of one pair.
 

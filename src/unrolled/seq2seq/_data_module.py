@@ -1,6 +1,8 @@
 """The data of a training run: TSV files in, batches out."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import lightning
@@ -8,11 +10,13 @@ import lightning
 from ..errors import DataError
 from ._columns import Columns
 from ._corpus import Corpus
-from ._pairs import read_pairs
+from ._pairs import Pair, read_pairs
 from ._references import read_references
 from ._symbols import SymbolKind, Symbols
 from ._symbols_training import train_symbols
 from ._token_batches import TokenBatches
+
+_WATCHED = 8192  # pairs from one call of `watch` to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,10 @@ class PairsDataModule(lightning.LightningDataModule):
         max_length: most symbols of a source or a target.
         seed: of the order of the pairs.
         workers: processes that fill batches ahead; see `TokenBatches`.
+        watch: called now and then with the file that is read and the number of pairs so far.
+
+    Attributes:
+        start: epoch and batch of it with which training begins.
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class PairsDataModule(lightning.LightningDataModule):
         max_length: int = 1000,
         seed: int = 1,
         workers: int = 0,
+        watch: Callable[[Path, int], None] | None = None,
     ) -> None:
         super().__init__()
         self.train_path, self.dev_path = Path(train), Path(dev)
@@ -67,6 +76,8 @@ class PairsDataModule(lightning.LightningDataModule):
         self.max_length = max_length
         self.seed = seed
         self.workers = workers
+        self.watch = watch
+        self.start = (0, 0)
         self._batches: TokenBatches | None = None
 
     def prepare(self) -> None:
@@ -95,6 +106,7 @@ class PairsDataModule(lightning.LightningDataModule):
             self._batches = self._train_batches(
                 rank=self.trainer.global_rank, world_size=self.trainer.world_size
             )
+        self.batches.seek(*self.start)
         return self.batches
 
     @property
@@ -119,7 +131,7 @@ class PairsDataModule(lightning.LightningDataModule):
         )
 
     def _learn(self, side: str, rule: SymbolRule) -> Symbols:
-        pairs = read_pairs(self.train_path, self.columns)
+        pairs = self._watched(self.train_path, read_pairs(self.train_path, self.columns))
         texts = (pair.source if side == "source" else pair.target for pair in pairs)
         return train_symbols(
             texts, rule.kind, rule.separator, rule.vocab_size, lowercase=rule.lowercase
@@ -133,4 +145,11 @@ class PairsDataModule(lightning.LightningDataModule):
             columns=self.columns,
             cache_dir=self.cache_dir,
             max_length=self.max_length,
+            progress=None if self.watch is None else partial(self.watch, path),
         )
+
+    def _watched(self, path: Path, pairs: Iterator[Pair]) -> Iterator[Pair]:
+        for number, pair in enumerate(pairs, 1):
+            if self.watch is not None and number % _WATCHED == 0:
+                self.watch(path, number)
+            yield pair

@@ -1,7 +1,7 @@
 """The model directory: weights, configuration, symbols and a card."""
 
+import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ._architecture import Architecture, build
+from ._file_set import FileSet
 from ._model import Seq2Seq
 from ._model_card import model_card
 from ._symbols import Symbols
@@ -26,7 +27,10 @@ _CONFIG = "config.json"
 _SOURCE = "source.tokenizer.json"
 _TARGET = "target.tokenizer.json"
 _CARD = "README.md"
-_KEYS = ("format_version", "unrolled_version", "architecture", "bridge")
+_KEYS = ("format_version", "unrolled_version", "architecture", "bridge", "sha256")
+_CHECKED = (_WEIGHTS, _SOURCE, _TARGET)
+
+Contents = tuple[Seq2Seq, Architecture, Symbols, Symbols]
 
 
 def save_directory(
@@ -37,13 +41,13 @@ def save_directory(
     target_symbols: Symbols,
     scores: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a model directory.
+    """Write a model directory, all of it or nothing.
 
-    All files are written and flushed beside their place first, so a disk that fills up or a
-    process that dies on the way leaves the model that stood there as it was.
+    A disk that fills up or a process that dies on the way leaves the model that stood there as it
+    was. Other files in the directory are left alone.
 
     Args:
-        path: the directory; other files in it are left alone.
+        path: the directory.
         model: the network.
         architecture: what it was built from.
         source_symbols: those of the source.
@@ -53,38 +57,31 @@ def save_directory(
     Raises:
         ModelError: the directory cannot be written.
     """
-    config = {
-        "format_version": FORMAT_VERSION,
-        "unrolled_version": metadata.version("unrolled"),
-        "architecture": asdict(architecture),
-        "bridge": str(model.bridge.map).splitlines(),
-    }
-    staging = path / f".saving-{os.getpid()}"
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
-        save_file(_weights(model), staging / _WEIGHTS, metadata={"format": "pt"})
-        text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-        (staging / _CONFIG).write_text(text, "utf-8")
-        source_symbols.save(staging / _SOURCE)
-        target_symbols.save(staging / _TARGET)
-        (staging / _CARD).write_text(model_card(path.name, architecture, scores), "utf-8")
-        for file in staging.iterdir():
-            _flush(file)
-        for name in (_SOURCE, _TARGET, _WEIGHTS, _CONFIG, _CARD):
-            (staging / name).replace(path / name)
-        _flush(path)
+        with FileSet(path).replacing() as new:
+            save_file(_weights(model), new / _WEIGHTS, metadata={"format": "pt"})
+            source_symbols.save(new / _SOURCE)
+            target_symbols.save(new / _TARGET)
+            config = {
+                "format_version": FORMAT_VERSION,
+                "unrolled_version": metadata.version("unrolled"),
+                "architecture": asdict(architecture),
+                # For people; the architecture says all that is needed to build it.
+                "bridge": str(model.bridge.map).splitlines(),
+                "sha256": {name: _digest(new / name) for name in _CHECKED},
+            }
+            text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+            (new / _CONFIG).write_text(text, "utf-8")
+            shutil.copymode(new / _CONFIG, new / _WEIGHTS)  # safetensors keeps it to its owner
+            (new / _CARD).write_text(model_card(path.resolve().name, architecture, scores), "utf-8")
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"the model cannot be saved to {path} ({getattr(error, 'strerror', None) or error}); "
             "what stood there is untouched. Free space or choose another directory."
         ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
-def load_directory(path: Path) -> tuple[Seq2Seq, Architecture, Symbols, Symbols]:
+def load_directory(path: Path) -> Contents:
     """Read a model directory; the network is in evaluation mode, on the CPU.
 
     Args:
@@ -95,24 +92,33 @@ def load_directory(path: Path) -> tuple[Seq2Seq, Architecture, Symbols, Symbols]
     """
     if not path.is_dir():
         raise ModelError(f"{path} is no model directory; check the path.")
-    config = _read_config(path / _CONFIG)
-    architecture = _architecture(path / _CONFIG, config["architecture"])
-    model = build(architecture)
-    _load_weights(path / _WEIGHTS, model)
-    symbols = []
-    for name, size in (
-        (_SOURCE, architecture.source_vocab_size),
-        (_TARGET, architecture.target_vocab_size),
-    ):
-        found = Symbols.load(path / name)
-        if len(found) != size:
-            raise ModelError(
-                f"{path / name} has {len(found)} symbols, but the model was trained with {size}; "
-                "restore the file from a copy of the model."
-            )
-        symbols.append(found)
+    while True:
+        before = _stamp(path)
+        try:
+            return _load(path)
+        except ModelError:
+            if _stamp(path) == before:
+                raise
+            # A training run saved a better model while this one was read.
+
+
+def _load(path: Path) -> Contents:
+    files = FileSet(path)
+    config_path = files.find(_CONFIG)
+    config = _read_config(config_path)
+    architecture = _architecture(config_path, config["architecture"])
+    try:
+        model = build(architecture)
+    except ModelError as error:
+        raise ModelError(f"{config_path}: {error}") from error
+    weights = _read_weights(files.find(_WEIGHTS), model)
+    source = _read_symbols(files.find(_SOURCE), architecture.source_vocab_size)
+    target = _read_symbols(files.find(_TARGET), architecture.target_vocab_size)
+    for name in _CHECKED:
+        _check_digest(files.find(name), config_path, config["sha256"])
+    model.load_state_dict(weights, strict=not architecture.tie_embeddings)
     model.eval()
-    return model, architecture, symbols[0], symbols[1]
+    return model, architecture, source, target
 
 
 def _weights(model: Seq2Seq) -> dict[str, Tensor]:
@@ -122,72 +128,112 @@ def _weights(model: Seq2Seq) -> dict[str, Tensor]:
     }
 
 
+def _stamp(path: Path) -> tuple[Path, int, int] | None:
+    """What changes when a model is saved: where the configuration stands, and which it is."""
+    config = FileSet(path).find(_CONFIG)
+    try:
+        status = config.stat()
+    except OSError:
+        return None
+    return config, status.st_ino, status.st_mtime_ns
+
+
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        config = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing; {path.parent} is no model directory.") from error
     except (ValueError, OSError) as error:
         raise ModelError(f"{path} is damaged ({error}); restore it from a copy.") from error
     version = config.get("format_version") if isinstance(config, dict) else None
-    if not isinstance(version, int):
-        raise ModelError(f"{path} has no format_version; it is no configuration of a model.")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ModelError(
+            f"{path} has no format_version, a whole number of 1 or more; it is no configuration "
+            "of a model. Check the path."
+        )
     if version > FORMAT_VERSION:
         raise ModelError(
             f"{path} is of format {version}, but this version of unrolled reads formats up to "
             f"{FORMAT_VERSION}; upgrade unrolled."
         )
     _check_keys(path, config, _KEYS)
-    return config
+    return dict(config)
 
 
-def _architecture(path: Path, found: dict[str, Any]) -> Architecture:
-    _check_keys(path, found, tuple(field.name for field in fields(Architecture)))
+def _architecture(path: Path, found: Any) -> Architecture:
+    names = tuple(field.name for field in fields(Architecture))
+    _check_keys(path, found, names, " in architecture")
     return Architecture(**found)
 
 
-def _check_keys(path: Path, found: dict[str, Any], expected: tuple[str, ...]) -> None:
+def _check_keys(path: Path, found: Any, expected: tuple[str, ...], where: str = "") -> None:
+    if not isinstance(found, dict):
+        raise ModelError(
+            f"{path} has {found!r}{where}, expected keys with values; restore it from a copy of "
+            "the model."
+        )
     missing = [key for key in expected if key not in found]
     unknown = [key for key in found if key not in expected]
-    if missing or unknown:
-        faults = [f"lacks {', '.join(missing)}"] if missing else []
-        faults += [f"has the unknown {', '.join(unknown)}"] if unknown else []
-        raise ModelError(f"{path} {' and '.join(faults)}; restore it from a copy of the model.")
+    faults = [f"lacks {', '.join(missing)}"] if missing else []
+    faults += [f"has the unknown {', '.join(unknown)}"] if unknown else []
+    if faults:
+        raise ModelError(
+            f"{path} {' and '.join(faults)}{where}; restore it from a copy of the model."
+        )
 
 
-def _load_weights(path: Path, model: Seq2Seq) -> None:
+def _read_weights(path: Path, model: Seq2Seq) -> dict[str, Tensor]:
     try:
-        weights = load_file(path)
+        weights: dict[str, Tensor] = load_file(path)
     except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing; a model directory needs it.") from error
+        raise ModelError(f"{path} is missing; restore it from a copy of the model.") from error
     except (SafetensorError, OSError) as error:
         raise ModelError(
             f"{path} is damaged or cut short ({error}); restore it from a copy of the model."
         ) from error
-    wanted = {name: tuple(value.shape) for name, value in model.named_parameters()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
+    parameters = dict(model.named_parameters())
+    for name in sorted(parameters.keys() | weights.keys()):
+        wanted, found = (_form(tensors.get(name)) for tensors in (parameters, weights))
+        if wanted != found:
             raise ModelError(
-                f"{path} is of another architecture than {_CONFIG} says: {name} is "
-                f"{found.get(name, 'missing')}, expected {wanted.get(name, 'no such weight')}."
+                f"{path} is of another architecture than {_CONFIG} says: {name} is {found}, "
+                f"expected {wanted}; restore both from a copy of the model."
             )
-    for name, parameter in model.named_parameters():
-        if weights[name].dtype != parameter.dtype:
-            raise ModelError(
-                f"{path}: {name} is {weights[name].dtype}, expected {parameter.dtype}; "
-                "restore the file from a copy of the model."
-            )
-    model.load_state_dict(weights, strict=not _is_tied(model))
+    return weights
 
 
-def _is_tied(model: Seq2Seq) -> bool:
-    return model.decoder.vocabulary.weight is model.decoder.embedding.weight
+def _form(tensor: Tensor | None) -> str:
+    if tensor is None:
+        return "missing"
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
 
 
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _read_symbols(path: Path, expected: int) -> Symbols:
+    symbols = Symbols.load(path)
+    if len(symbols) != expected:
+        raise ModelError(
+            f"{path} has {len(symbols)} symbols, but the model was trained with {expected}; "
+            "restore the file from a copy of the model."
+        )
+    return symbols
+
+
+def _check_digest(path: Path, config_path: Path, expected: Any) -> None:
+    """Damage that leaves a file readable shows in its digest only."""
+    _check_keys(config_path, expected, _CHECKED, " in sha256")
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        found = _digest(path)
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}); restore it from a copy of the model."
+        ) from error
+    if found != expected[path.name]:
+        raise ModelError(
+            f"{path} is not the file that was saved, its digest differs from that in {_CONFIG}; "
+            "restore it from a copy of the model."
+        )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

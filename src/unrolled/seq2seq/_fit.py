@@ -3,33 +3,38 @@
 import logging
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
 from ..errors import TrainingError
 from ..grid import Cell
 from ._architecture import Architecture, AttentionKind, build
-from ._checkpoint import load_checkpoint, restore_random_state
+from ._budget import Budget
+from ._checkpoint import differences, load_checkpoint
 from ._columns import Columns
 from ._data_module import PairsDataModule, SymbolRule
-from ._lightning_module import Optimization, TrainingModule
+from ._lightning_module import DivergenceError, TrainingModule
+from ._optimization import Optimization
 from ._progress import Progress
 from ._progress_bar import ProgressBar
-from ._schedule import SCHEDULES, Schedule
+from ._schedule import Schedule
 from ._symbols import SymbolKind
-from ._training_run import CHECKPOINT, Monitor, TrainingRun
+from ._training_run import (
+    MONITORS,
+    Monitor,
+    TrainingInterruptedError,
+    TrainingRun,
+    checkpoint_path,
+)
 from ._transducer import Transducer
-
-
-class TrainingInterruptedError(TrainingError):
-    """Training was stopped by the user; everything is saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ def fit(
     dropout: float = 0.1,
     tie_embeddings: bool = False,
     max_epochs: int = 20,
+    max_steps: int | None = None,
     max_minutes: float | None = None,
     tokens_per_batch: int = 2048,
     learning_rate: float = 2e-3,
@@ -108,9 +114,11 @@ def fit(
 ) -> FitResult:
     """Train an encoder-decoder and leave the best model in a model directory.
 
-    After each epoch the model decodes the development sources freely. With `max_epochs` alone, a
-    resumed run ends bit for bit where an uninterrupted one would have; a run limited by
-    `max_minutes` follows the clock, and goes on with the minutes that were left.
+    After each epoch the model decodes the development sources freely, and is saved if it is the
+    best so far. What stands in `output` is replaced by a new run's first save, and taken up with
+    `resume`: on a CPU, on the same machine, a run that was killed then ends bit for bit where it
+    would have ended. One that `max_minutes` ends follows the clock, so it is not the same twice; it
+    goes on with the minutes that were left.
 
     Args:
         train: TSV of pairs to learn from; `.gz` is unpacked on the way.
@@ -146,7 +154,9 @@ def fit(
         dropout: probability of zeroing an element.
         tie_embeddings: whether the target embedding also scores the symbols.
         max_epochs: passes over the training pairs.
-        max_minutes: time for training, all resumptions together.
+        max_steps: optimizer steps.
+        max_minutes: time for training, all resumptions together. Training ends with whichever of
+            the three is used up first, and the learning rate falls with it.
         tokens_per_batch: symbols in a batch, source and target and padding together.
         learning_rate: its peak.
         schedule: `"linear"`, `"cosine"`, `"inverse_sqrt"` or `"constant"`.
@@ -158,7 +168,8 @@ def fit(
         patience: epochs without a better score after which training stops.
         checkpoint_steps: steps between checkpoints.
         seed: of all chance.
-        resume: whether to go on from the checkpoint in `output`.
+        resume: whether to go on from the checkpoint in `output`. Architecture, data and seed must
+            be those of the start; limits and what belongs to the optimizer may be changed.
         accelerator: Lightning's: `"auto"`, `"cpu"`, `"gpu"`, ...
         devices: how many of them.
         num_nodes: machines.
@@ -171,12 +182,25 @@ def fit(
         DataError: a file cannot be read or used.
         ModelError: the architecture cannot be built, or the model cannot be saved.
         TrainingError: training cannot start or go on; `TrainingInterruptedError` when the user
-            stopped it. What was saved stays.
-        ValueError: an argument is not possible.
+            stopped it with Ctrl-C or SIGTERM. What was saved stays.
+        ValueError: an argument is not possible; all are looked at before any data is read.
     """
     output = Path(output)
-    if schedule not in SCHEDULES:
-        raise ValueError(f"schedule is {schedule!r}; it must be one of {', '.join(SCHEDULES)}.")
+    optimization = Optimization(
+        learning_rate=learning_rate,
+        schedule=schedule,
+        warmup_steps=warmup_steps,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        gradient_clip=gradient_clip,
+    )
+    budget = Budget(
+        max_epochs=max_epochs, max_steps=max_steps, max_minutes=max_minutes, patience=patience
+    )
+    if monitor not in MONITORS:
+        raise ValueError(f"monitor is {monitor!r}; it must be one of {', '.join(MONITORS)}.")
+    if checkpoint_steps < 1:
+        raise ValueError(f"checkpoint_steps is {checkpoint_steps}; it must be 1 or more.")
     architecture_of = _architecture_builder(
         cell=cell,
         decoder_cell=decoder_cell,
@@ -196,10 +220,30 @@ def fit(
         tie_embeddings=tie_embeddings,
     )
     build(architecture_of(4, 4))  # what cannot be built is refused before any data is read
-    if resume and not (output / CHECKPOINT).exists():
+    if resume and not checkpoint_path(output).exists():
         raise TrainingError(
-            f"{output / CHECKPOINT} does not exist, so there is nothing to resume; start without "
-            "resume."
+            f"{checkpoint_path(output)} does not exist, so there is nothing to resume; start "
+            "without resume."
+        )
+    console = Console(stderr=True)
+    is_first = getattr(rank_zero_only, "rank", 0) == 0
+    draws = is_first and (sys.stderr.isatty() if progress is None else progress)
+    bar = ProgressBar(console)
+    say = report or (console.print if draws else _say_nothing)
+    callbacks: list[lightning.Callback] = [bar] if draws else []
+    with _quiet_trainer():
+        trainer = lightning.Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=num_nodes,
+            strategy=strategy,
+            max_epochs=-1,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
         )
     data = PairsDataModule(
         train,
@@ -215,80 +259,71 @@ def fit(
         tokens_per_batch=tokens_per_batch,
         max_length=max_length,
         seed=seed,
+        watch=bar.reading if draws else None,
     )
-    data.prepare()
-    optimization = Optimization(
-        learning_rate=learning_rate,
-        schedule=schedule,
-        warmup_steps=warmup_steps,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        gradient_clip=gradient_clip,
-        max_epochs=max_epochs,
-        max_minutes=max_minutes,
-    )
+    try:
+        data.prepare()
+    finally:
+        bar.done_reading()
     architecture = architecture_of(len(data.source_symbols), len(data.target_symbols))
-    settings = {
-        **asdict(optimization),
-        "tokens_per_batch": tokens_per_batch,
-        "seed": seed,
-        "monitor": monitor,
-        "pairs": len(data.train_corpus),
-        "source symbols": data.source_symbols.fingerprint,
-        "target symbols": data.target_symbols.fingerprint,
+    identity = {
+        "architecture": asdict(architecture),
+        "data": {
+            "training pairs": data.train_corpus.checksums,
+            "development pairs": data.dev_corpus.checksums,
+            "source symbols": data.source_symbols.fingerprint,
+            "target symbols": data.target_symbols.fingerprint,
+            "tokens_per_batch": tokens_per_batch,
+            "seed": seed,
+            "monitor": monitor,
+            "processes": trainer.num_devices * trainer.num_nodes,
+        },
     }
+    settings = {**asdict(optimization), **asdict(budget)}
+    state = Progress()
+    content = None
+    if resume:
+        content = load_checkpoint(checkpoint_path(output), **identity)
+        state.load_state_dict(content["progress"])
+        data.start = (state.epoch, state.position)
+        for change in differences(content["settings"], settings):
+            say(f"going on with another setting: {change}")
     torch.manual_seed(seed)
     transducer = Transducer(
         build(architecture), architecture, data.source_symbols, data.target_symbols
     )
-    state = Progress()
-    module = TrainingModule(transducer.model, optimization, len(data.batches), state)
-    content = None
-    if resume:
-        content = load_checkpoint(output / CHECKPOINT, architecture=architecture, settings=settings)
+    if content is not None:
         transducer.model.load_state_dict(content["model"])
-        state.load_state_dict(content["progress"])
-        data.batches.seek(state.epoch, state.position)
-    console = Console(stderr=True)
-    draws = sys.stderr.isatty() if progress is None else progress
     run = TrainingRun(
         transducer,
         data,
         output,
+        identity,
         settings,
+        content,
         monitor=monitor,
-        patience=patience,
         checkpoint_steps=checkpoint_steps,
-        report=report or (console.print if draws else _say_nothing),
+        report=say if is_first else _say_nothing,
+        scoring=bar.scoring,
     )
-    callbacks: list[lightning.Callback] = [run, *([ProgressBar(console)] if draws else [])]
-    if content is not None:
-        run.best_scores = content["best_model"]
-        callbacks.append(_Restore(content))
-    if state.epoch < max_epochs:
-        trainer = _trainer(output, callbacks, accelerator, devices, num_nodes, strategy)
-        with warnings.catch_warnings():
-            # Raised by Lightning about its own use of PyTorch's tree functions.
-            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-            trainer.fit(module, datamodule=data)
-    if run.interrupted:
+    trainer.callbacks.insert(0, run)  # type: ignore[attr-defined]
+    if not budget.is_over(state, len(data.batches)):
+        module = TrainingModule(transducer.model, optimization, budget, state)
+        try:
+            with _quiet_trainer():
+                trainer.fit(module, datamodule=data)
+        except DivergenceError as error:
+            raise TrainingError(
+                f"{error} {run.what_is_saved()} Go on from there with resume and a lower "
+                "learning_rate, or start again with one."
+            ) from error
+    if run.was_stopped:
         raise TrainingInterruptedError(
             f"training was stopped at step {state.step}, and everything is saved in {output}; "
-            "go on from there with resume."
+            "the same call with resume=True goes on from there."
         )
     epochs = state.epoch + state.position / len(data.batches)
     return FitResult(output, state.step, epochs, state.seconds, run.best_scores)
-
-
-class _Restore(lightning.Callback):
-    """Put optimizer and random numbers back, once they exist and nothing else will draw."""
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.content = content
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        trainer.optimizers[0].load_state_dict(self.content["optimizer"])
-        restore_random_state(self.content)
 
 
 def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]:
@@ -300,35 +335,19 @@ def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]
     return architecture
 
 
-def _trainer(
-    output: Path,
-    callbacks: list[lightning.Callback],
-    accelerator: str,
-    devices: int | str,
-    num_nodes: int,
-    strategy: str,
-) -> lightning.Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        # Appending to the log of an earlier start is what is wanted.
-        warnings.filterwarnings("ignore", message="Experiment logs directory .* exists")
-        loggers: list[Logger] = [
-            CSVLogger(output / "logs", name=None),
-            TensorBoardLogger(output / "logs", name=None),
-        ]
-    return lightning.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=num_nodes,
-        strategy=strategy,
-        max_epochs=-1,
-        logger=loggers,
-        callbacks=callbacks,
-        log_every_n_steps=1,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+@contextmanager
+def _quiet_trainer() -> Iterator[None]:
+    """Leave talking to us: what Lightning says of devices is not for the user of `fit`."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Raised by Lightning about its own use of PyTorch's tree functions.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _say_nothing(line: str) -> None:

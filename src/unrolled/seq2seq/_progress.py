@@ -13,6 +13,8 @@ class Progress:
         epoch: epochs done.
         position: batches done in this epoch.
         seconds: spent training, over all resumptions.
+        loss_sum: losses of the steps since the last line of the log, added up.
+        loss_steps: how many they are.
         best_score: best development score so far, lower is better; `None` before the first.
         bad_epochs: epochs since it was reached.
     """
@@ -21,20 +23,10 @@ class Progress:
     epoch: int = 0
     position: int = 0
     seconds: float = 0.0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
     best_score: float | None = None
     bad_epochs: int = 0
-
-    def done(self, *, batches: int, max_epochs: int, max_minutes: float | None) -> float:
-        """How much of training is done, from 0 to 1, by epochs or by time, whichever is more.
-
-        Args:
-            batches: in an epoch.
-            max_epochs: at which training ends.
-            max_minutes: at which it ends, where time is limited.
-        """
-        by_epochs = (self.epoch + self.position / batches) / max_epochs
-        by_time = 0.0 if max_minutes is None else self.seconds / (60 * max_minutes)
-        return min(1.0, max(by_epochs, by_time))
 
     def state_dict(self) -> dict[str, Any]:
         """The counters as plain values."""

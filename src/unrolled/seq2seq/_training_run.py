@@ -1,38 +1,51 @@
 """What happens between training steps: scoring, saving, stopping."""
 
-import signal
-import threading
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import lightning
 import torch
+from torch import distributed
 
-from ._checkpoint import save_checkpoint
+from ..errors import TrainingError
+from ._checkpoint import random_state, restore_random_state, save_checkpoint
 from ._data_module import PairsDataModule
 from ._evaluation import Scores, evaluate
 from ._lightning_module import TrainingModule
 from ._loss import SequenceLoss
+from ._stop_request import StopRequest
+from ._training_log import TrainingLog
 from ._transducer import Transducer
 
 Monitor = Literal["wer", "loss"]
-CHECKPOINT = Path("checkpoints") / "last.ckpt"
+MONITORS: tuple[Monitor, ...] = get_args(Monitor)
+
+_LOG_STEPS = 50
+
+
+class TrainingInterruptedError(TrainingError):
+    """Training was stopped by the user; says what is saved."""
 
 
 class TrainingRun(lightning.Callback):
     """Scores on the development data after each epoch, keeps the best model, and can be stopped.
 
+    All that a later step depends on is in the checkpoint, and a checkpoint is never written between
+    the last step of an epoch and its scores: whoever goes on from one does what was to come next.
+
     Args:
         transducer: the model in training.
         data: what it trains on.
-        output: the model directory; the checkpoint goes into it too.
-        settings: of the run, for the checkpoint.
+        output: the model directory; log and checkpoint go into it too.
+        identity: what a resumption must have in common with the start, for the checkpoint.
+        settings: what it may change, for the checkpoint.
+        content: the checkpoint to go on from, if any.
         monitor: `"wer"` (free-running) or `"loss"` chooses the best model.
-        patience: epochs without a better score after which training stops; `None` never stops it.
         checkpoint_steps: steps between checkpoints, beside the one at each end of an epoch.
         report: called with a line of text after each epoch.
+        scoring: called with the number of development sources scored, and that of all.
     """
 
     def __init__(
@@ -40,68 +53,91 @@ class TrainingRun(lightning.Callback):
         transducer: Transducer,
         data: PairsDataModule,
         output: Path,
-        settings: dict[str, Any],
+        identity: Mapping[str, Mapping[str, Any]],
+        settings: Mapping[str, Any],
+        content: Mapping[str, Any] | None,
         *,
         monitor: Monitor,
-        patience: int | None,
         checkpoint_steps: int,
         report: Callable[[str], None],
+        scoring: Callable[[int, int], None],
     ) -> None:
         self.transducer = transducer
         self.data = data
         self.output = output
+        self.checkpoint = checkpoint_path(output)
+        self.identity = identity
         self.settings = settings
         self.monitor = monitor
-        self.patience = patience
         self.checkpoint_steps = checkpoint_steps
         self.report = report
-        self.best_scores: dict[str, Any] = {}
-        self.interrupted = False
-        self._previous_handler: Any = None
+        self.scoring = scoring
+        self.best_scores: dict[str, Any] = dict(content["best_scores"]) if content else {}
+        self.saved_at: int | None = content["progress"]["step"] if content else None
+        self.was_stopped = False
+        self._content = content
+        self._log: TrainingLog | None = None
+        self._request = StopRequest(
+            lambda: report("stopping after this step; press Ctrl-C again to stop at once"),
+            self._stop_at_once,
+        )
+
+    def what_is_saved(self) -> str:
+        """A sentence about what a run that ends now leaves."""
+        if self.saved_at is None:
+            return f"No checkpoint had been saved in {self.output} yet."
+        best = ", and the best model so far is whole" if self.best_scores else ""
+        return f"The checkpoint of step {self.saved_at} is in {self.output}{best}."
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """Take over Ctrl-C, so that a step is never left half done."""
-        if threading.current_thread() is threading.main_thread():
-            self._previous_handler = signal.signal(signal.SIGINT, self._interrupt)
+        """Listen for requests to stop."""
+        self._request.listen()
 
-    def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
-        """Give Ctrl-C back."""
-        if self._previous_handler is not None:
-            signal.signal(signal.SIGINT, self._previous_handler)
-            self._previous_handler = None
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Go on from the checkpoint, now that the optimizer exists and nothing else will draw."""
+        content = self._content
+        if content is not None:
+            optimizer = trainer.optimizers[0]
+            optimizer.load_state_dict(content["optimizer"])
+            for group in optimizer.param_groups:
+                group["weight_decay"] = pl_module.optimization.weight_decay
+            restore_random_state(content["random_states"][trainer.global_rank])
+        elif trainer.world_size > 1:
+            torch.manual_seed(
+                self.data.seed + trainer.global_rank
+            )  # other elements dropped on each
+        if trainer.is_global_zero:
+            self._log = TrainingLog(self.output / "logs", self.saved_at)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Log, save a checkpoint when it is due, and stop when asked to or out of time."""
         module: TrainingModule = pl_module
-        progress, limit = module.progress, module.optimization.max_minutes
-        if progress.step % 50 == 0 and module.last_loss is not None:
-            rate = module.optimizer.param_groups[0]["lr"]
-            self._log(trainer, module, train_loss=float(module.last_loss), learning_rate=rate)
-        out_of_time = limit is not None and module.done() >= 1
-        if self.interrupted or progress.step % self.checkpoint_steps == 0:
+        progress = module.progress
+        stop = self._agree(trainer, module)
+        if progress.step % _LOG_STEPS == 0:
+            self._write(module)
+        if module.is_over or progress.position >= module.batches_per_epoch:
+            trainer.should_stop |= module.is_over  # scores come next, and then the checkpoint
+            return
+        if stop or progress.step % self.checkpoint_steps == 0:
             self._save_checkpoint(trainer, module)
-        if self.interrupted or out_of_time:
-            trainer.should_stop = True
+        if stop:
+            self.was_stopped = trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Score on the development data, keep the model if it is the best, save a checkpoint."""
-        module: TrainingModule = pl_module
-        if self.interrupted:
+        if self.was_stopped:
             return
+        module: TrainingModule = pl_module
         progress = module.progress
-        scores = evaluate(self.transducer, self.data.references)
-        loss = self._dev_loss(module)
-        measured = {
-            "dev_wer": scores.word_error_rate,
-            "dev_ser": scores.symbol_error_rate,
-            "dev_loss": loss,
-        }
-        self._log(trainer, module, **measured)
+        scores, loss = self._scores(), self._dev_loss(module)
         score = loss if self.monitor == "loss" else scores.word_error_rate
-        better = progress.best_score is None or score < progress.best_score
         epoch = progress.epoch + progress.position / module.batches_per_epoch
+        better = math.isfinite(score) and (
+            progress.best_score is None or score < progress.best_score
+        )
         if better:
             progress.best_score, progress.bad_epochs = score, 0
             self.best_scores = self._card(scores, loss, epoch)
@@ -112,35 +148,89 @@ class TrainingRun(lightning.Callback):
         if progress.position >= module.batches_per_epoch:
             progress.epoch, progress.position = progress.epoch + 1, 0
             self.data.batches.set_epoch(progress.epoch)
+        stop = self._agree(trainer, module)
+        self._write(
+            module,
+            epoch=epoch,
+            dev_wer=scores.word_error_rate,
+            dev_ser=scores.symbol_error_rate,
+            dev_loss=loss,
+        )
         self._save_checkpoint(trainer, module)
         self.report(
             f"epoch {epoch:.1f}  step {progress.step}  dev WER {scores.word_error_rate:.1f} %  "
             f"PER {scores.symbol_error_rate:.2f} %  loss {loss:.3f}"
             + ("  best so far" if better else "")
         )
-        tired = self.patience is not None and progress.bad_epochs >= self.patience
-        if tired or progress.epoch >= module.optimization.max_epochs:
+        if module.is_over:
             trainer.should_stop = True
+        elif stop:
+            self.was_stopped = trainer.should_stop = True
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.interrupted:
-            raise KeyboardInterrupt
-        self.interrupted = True
-        self.report("stopping after this step; press Ctrl-C again to stop at once")
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException
+    ) -> None:
+        """Let go of signals and files."""
+        self._leave()
+
+    def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
+        """Let go of signals and files."""
+        self._leave()
+
+    def _leave(self) -> None:
+        self._request.leave()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _stop_at_once(self) -> None:
+        raise TrainingInterruptedError(
+            f"training was stopped at once. {self.what_is_saved()} The same call with resume=True "
+            "goes on from there."
+        )
+
+    def _agree(self, trainer: lightning.Trainer, module: TrainingModule) -> bool:
+        """Read the clock and whether to stop; all processes must come to the same answer."""
+        module.read_clock()
+        if trainer.world_size == 1:
+            return self._request.was_made
+        told = torch.tensor(
+            [module.progress.seconds, float(self._request.was_made)],
+            dtype=torch.float64,
+            device=module.device,
+        )
+        distributed.all_reduce(told, distributed.ReduceOp.MAX)
+        module.progress.seconds, stop = told.tolist()
+        return bool(stop)
 
     def _save_checkpoint(self, trainer: lightning.Trainer, module: TrainingModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        module.done()
-        save_checkpoint(
-            self.output / CHECKPOINT,
-            architecture=self.transducer.architecture,
-            settings=self.settings,
-            model=self.transducer.model.state_dict(),
-            optimizer=trainer.optimizers[0].state_dict(),
-            progress=module.progress.state_dict(),
-            best_model=self.best_scores,
-        )
+        random_states: list[Any] = [random_state()]
+        if trainer.world_size > 1:
+            random_states = [None] * trainer.world_size
+            distributed.all_gather_object(random_states, random_state())
+        if trainer.is_global_zero:
+            save_checkpoint(
+                self.checkpoint,
+                architecture=self.identity["architecture"],
+                data=self.identity["data"],
+                settings=self.settings,
+                model=self.transducer.model.state_dict(),
+                optimizer=trainer.optimizers[0].state_dict(),
+                progress=module.progress.state_dict(),
+                best_scores=self.best_scores,
+                random_states=random_states,
+            )
+        self.saved_at = module.progress.step
+
+    def _scores(self) -> Scores:
+        scored, total = 0, len(self.data.references)
+
+        def tell(count: int) -> None:
+            nonlocal scored
+            scored += count
+            self.scoring(scored, total)
+
+        return evaluate(self.transducer, self.data.references, progress=tell)
 
     @torch.inference_mode()
     def _dev_loss(self, module: TrainingModule) -> float:
@@ -158,9 +248,15 @@ class TrainingRun(lightning.Callback):
         module.model.train()
         return total / symbols
 
-    def _log(self, trainer: lightning.Trainer, module: TrainingModule, **values: float) -> None:
-        for logger in trainer.loggers:
-            logger.log_metrics(values, step=module.progress.step)
+    def _write(self, module: TrainingModule, **scores: float) -> None:
+        """Log scores, and what came of the steps since the last line."""
+        progress = module.progress
+        values = {"learning_rate": module.last_rate, "seconds": progress.seconds, **scores}
+        if progress.loss_steps:
+            values["train_loss"] = progress.loss_sum / progress.loss_steps
+        progress.loss_sum, progress.loss_steps = 0.0, 0
+        if self._log is not None:
+            self._log.write(progress.step, **values)
 
     @staticmethod
     def _card(scores: Scores, loss: float, epoch: float) -> dict[str, Any]:
@@ -171,3 +267,12 @@ class TrainingRun(lightning.Callback):
             "development sources": scores.sources,
             "epochs trained": epoch,
         }
+
+
+def checkpoint_path(output: Path) -> Path:
+    """Where the checkpoint of a run is.
+
+    Args:
+        output: the model directory.
+    """
+    return output / "checkpoints" / "last.ckpt"

@@ -8,7 +8,9 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 endif
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# What builds the compiled module stays in .venv, so that it is pinned too and a rebuild is quick.
+BUILD_TOOLS := scikit-build-core nanobind cmake ninja
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 DEMO := runs/g2p
 # None of these words is in the dictionary that the demo trains on; a test holds that.
@@ -27,9 +29,6 @@ demo: $(VENV)/.demo ## Train on CMUdict, evaluate, pronounce new words, write a 
 	  --evaluation $(DEMO)/test.json --html $(DEMO)/report.html
 
 test: $(VENV)/.dev ## Run all tests
-	@# The browser tests need Chromium: CI installs it, elsewhere they say that it is missing.
-	@test -z "$(CI)" || command -v chromium >/dev/null || \
-	  { apt-get update -qq && apt-get install -qq -y chromium >/dev/null; }
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.dev ## Check style and format
@@ -58,22 +57,26 @@ bench-peers: $(VENV)/.peers ## Time the encoder-decoder beside yoyodyne (DATA=wo
 clean: ## Remove everything that was built
 	rm -rf $(VENV) build site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(VENV)/bin/python:
+# The stamp, and not the program, is the target: making an environment can be interrupted halfway.
+$(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer was not found;" \
 	  "install it (apt-get install python3 python3-venv) or give PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "make: $(PYTHON) cannot make virtual" \
 	  "environments; install the missing part: apt-get install python3-venv"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.demo: $(VENV)/bin/python $(SOURCES)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo]'
+	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python $(SOURCES)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+$(VENV)/.demo: $(VENV)/.made $(SOURCES)
+	$(PIP) $(BUILD_TOOLS)
+	$(PIP) --no-build-isolation --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made $(SOURCES)
+	$(PIP) $(BUILD_TOOLS)
+	$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.peers: $(VENV)/.dev
-	$(PIP) install --quiet --no-deps yoyodyne==0.5.27
-	$(PIP) install --quiet --constraint constraints.txt omegaconf wandb maxwell
+	$(PIP) --no-deps yoyodyne==0.5.27
+	$(PIP) omegaconf wandb maxwell
 	@touch $@

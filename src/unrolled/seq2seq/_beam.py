@@ -96,7 +96,7 @@ class Beam:
         self._log_probabilities, flat = scores.flatten(1).topk(kept, dim=1)
         first = torch.arange(count, device=flat.device)[:, None] * places
         rows = (first + flat // vocabulary).flatten()
-        self.state = state if kept == places == 1 else state.select_rows(rows)
+        self.state = state if kept == places == 1 else state.select_recurrent(rows)
         self._symbols = _written(self._symbols, rows, flat % vocabulary)
         if self._trail is not None:
             self._weights.append(weights)

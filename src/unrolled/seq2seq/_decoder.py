@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ..grid import Cell, StackShape
-from ..nn import Attended
+from ..nn import Attended, DotAttention
 from ._decoder_state import DecoderState
 from ._special import PAD
 from ._stack import make_stack, run_stack
@@ -64,7 +64,9 @@ class AttentionDecoder(nn.Module):
         tie_embeddings: whether V is the embedding matrix; needs `embedding_size == hidden_size`.
 
     Raises:
-        ValueError: a size is not possible, or the embeddings cannot be tied.
+        TypeError: the attention is none.
+        ValueError: a size is not possible, the attention does not fit, or the embeddings cannot be
+            tied.
     """
 
     def __init__(
@@ -87,7 +89,9 @@ class AttentionDecoder(nn.Module):
                 f"tie_embeddings needs embedding_size and hidden_size to be the same, but they are "
                 f"{embedding_size} and {hidden_size}."
             )
+        _check_attention(attention, query_size=hidden_size, memory_size=memory_size)
         self.input_feeding = input_feeding
+        self.memory_size = memory_size
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         read = embedding_size + (hidden_size if input_feeding else 0)
         self.layer = make_stack(StackShape(cell, read, hidden_size, num_layers), dropout)
@@ -117,22 +121,22 @@ class AttentionDecoder(nn.Module):
 
         Args:
             target_in: BEGIN and the target, padding at the end, (batch, target_step).
-            target_lengths: real steps of each target, BEGIN included; what is said of a step beyond
-                them means nothing.
+            target_lengths: real steps of each target, BEGIN included. Padding stands at the end
+                and a decoder runs forward, so what stands there reaches no real step.
             memory: what attention reads.
             mask: `True` where a source step is real.
             hidden: h_0 of each layer.
             cell: c_0 of each layer, for an LSTM.
 
         Raises:
-            ValueError: a length is below 1 or beyond the steps, or the sizes do not fit.
+            ValueError: the sizes do not fit each other.
         """
         state = self.start(memory, mask, hidden, cell)
         embedded = self.dropout(self.embedding(target_in))
         if self.input_feeding:
             attentional, weights = self._fed(embedded, state)
         else:
-            queries, _, _ = run_stack(self.layer, embedded, hidden, cell, target_lengths)
+            queries, _, _ = run_stack(self.layer, embedded, hidden, cell)
             attentional, weights = self._attend(queries, state)
         return Decoded(self.vocabulary(attentional), weights)
 
@@ -202,3 +206,26 @@ class AttentionDecoder(nn.Module):
         context, weights = (part.reshape(rows, steps, -1) for part in (context, weights))
         combined = torch.tanh(self.combine(torch.cat([context, queries], dim=-1)))
         return self.dropout(combined), weights
+
+
+def _check_attention(attention: nn.Module, *, query_size: int, memory_size: int) -> None:
+    if isinstance(attention, DotAttention):
+        if memory_size != query_size:
+            raise ValueError(
+                f"DotAttention needs hidden_size and memory_size to be the same, but they are "
+                f"{query_size} and {memory_size}; use GeneralAttention."
+            )
+        return
+    if not isinstance(attention, Attention):
+        raise TypeError(
+            f"attention is a {type(attention).__name__}; it must be one of unrolled.nn, or a "
+            "module with their methods project and read."
+        )
+    # An attention of somebody's own need not tell its sizes.
+    for name, needed in (("query_size", query_size), ("memory_size", memory_size)):
+        size = getattr(attention, name, needed)
+        if size != needed:
+            raise ValueError(
+                f"the attention was built with {name}={size}, but this decoder needs {needed}: "
+                "its queries are hidden_size wide and its memory memory_size."
+            )

@@ -38,11 +38,11 @@ class DecoderState(NamedTuple):
         """
         each = self.hidden.shape[1] // self.mask.shape[0]
         rows = sources[:, None] * each + torch.arange(each, device=sources.device)
-        return self.select_rows(rows.flatten())._replace(
+        return self.select_recurrent(rows.flatten())._replace(
             memory=self.memory[sources], keys=self.keys[sources], mask=self.mask[sources]
         )
 
-    def select_rows(self, rows: Int[Tensor, " selected"]) -> "DecoderState":
+    def select_recurrent(self, rows: Int[Tensor, " selected"]) -> "DecoderState":
         """The same for other rows of the same sources, the same number for each source.
 
         Args:

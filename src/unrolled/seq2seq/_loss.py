@@ -10,6 +10,8 @@ from ._special import PAD
 class SequenceLoss(nn.Module):
     """Mean cross-entropy per real target symbol, END included, in nats.
 
+        loss = mean of -sum_k q_k log p_k,  q_k = (1 - smoothing) [k is right] + smoothing / vocab
+
     Args:
         label_smoothing: probability taken from the right symbol and spread over all; Szegedy et
             al. (2016), section 7.
@@ -34,6 +36,12 @@ class SequenceLoss(nn.Module):
         Args:
             logits: as the decoder gives them.
             target_out: the target and END, PAD behind.
+
+        Raises:
+            ValueError: there is no real symbol.
         """
         real = target_out != PAD
-        return cross_entropy(logits[real], target_out[real], label_smoothing=self.label_smoothing)
+        symbols = target_out[real]
+        if len(symbols) == 0:
+            raise ValueError("target_out holds PAD alone; a loss needs at least one real symbol.")
+        return cross_entropy(logits[real], symbols, label_smoothing=self.label_smoothing)

@@ -1,5 +1,7 @@
 """The encoder-decoder, on ids."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -22,10 +24,14 @@ class Seq2Seq(nn.Module):
         encoder: reads the source.
         bridge: makes the decoder's initial states.
         decoder: writes the target.
+
+    Raises:
+        ValueError: the parts do not fit each other.
     """
 
     def __init__(self, encoder: Encoder, bridge: Bridge, decoder: AttentionDecoder) -> None:
         super().__init__()
+        _check_fit(encoder, bridge, decoder)
         self.encoder = encoder
         self.bridge = bridge
         self.decoder = decoder
@@ -82,6 +88,8 @@ class Seq2Seq(nn.Module):
     ) -> Float[Tensor, " batch"]:
         """The log-probability of each target given its source, END included, in nats.
 
+        Without gradients; put the model into evaluation mode first.
+
         Args:
             source: source ids, PAD behind.
             source_lengths: real symbols of each source.
@@ -97,3 +105,21 @@ class Seq2Seq(nn.Module):
             logits.transpose(1, 2), target_out, ignore_index=PAD, reduction="none"
         )
         return -losses.sum(dim=1)
+
+
+def _check_fit(encoder: Encoder, bridge: Bridge, decoder: AttentionDecoder) -> None:
+    for name, built_for, found in (
+        ("encoder", bridge.encoder_shape, encoder.shape),
+        ("decoder", bridge.decoder_shape, decoder.shape),
+    ):
+        # What a stack reads does not concern the bridge.
+        if replace(built_for, input_size=0) != replace(found, input_size=0):
+            raise ValueError(
+                f"the bridge was built for another {name}: {built_for}, but the {name} is {found}; "
+                "build it from the shapes of this encoder and decoder."
+            )
+    if decoder.memory_size != encoder.shape.output_size:
+        raise ValueError(
+            f"the decoder reads a memory of {decoder.memory_size} features, but the encoder's "
+            f"output has {encoder.shape.output_size}; give that as the decoder's memory_size."
+        )

@@ -104,7 +104,8 @@ def beam_search(
         raise ValueError(f"length_penalty is {length_penalty}; it must be 0 or more.")
     if limits.shape != source_lengths.shape:
         raise ValueError(
-            f"there are {len(limits)} limits for {len(source_lengths)} sources; give one for each."
+            f"limits has shape {tuple(limits.shape)}, but there are {len(source_lengths)} sources; "
+            "pass one limit for each."
         )
     if len(limits) == 0:
         return []

@@ -114,7 +114,7 @@ def test_numpy_only_parts_work_without_torch() -> None:
         "states = grid.StateGrid(np.ones((2, 1, 3, 2, 4)))\n"
         "assert states.output.shape == (3, 2, 4)\n"
         "w = np.ones((2, 3), np.float32)\n"
-        "assert kernels.PackedMatrix(w).multiply(np.ones((1, 3), np.float32)).tolist() == [[3, 3]]\n"
+        "assert kernels.PackedMatrix(w).multiply(w[:1]).tolist() == [[3, 3]]\n"
         "print(unrolled.StateAddress('hidden', 0, 'forward', 0))\n"
     )
     done = run_without(("torch", "jaxtyping", "lightning"), code)

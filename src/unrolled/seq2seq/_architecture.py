@@ -133,6 +133,16 @@ def _plain_faults(architecture: Architecture) -> dict[str, str]:
         for name, value, known in choices
         if value not in known
     }
+    flags: tuple[tuple[str, object], ...] = (
+        ("bidirectional", architecture.bidirectional),
+        ("input_feeding", architecture.input_feeding),
+        ("tie_embeddings", architecture.tie_embeddings),
+    )
+    faults |= {
+        name: f"{name} is {value!r}; it must be true or false"
+        for name, value in flags
+        if not isinstance(value, bool)
+    }
     dropout: object = architecture.dropout
     if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         faults["dropout"] = f"dropout is {dropout!r}; it must be from 0 to below 1"

@@ -73,7 +73,8 @@ def evaluate(
 ) -> Scores:
     """Decode the sources freely and compare with their references; no target is ever fed in.
 
-    A prediction is right when it equals any reference. Its edits are counted against the reference
+    A prediction is right when it equals any reference, as the model's symbols write it: a model
+    trained on lower case is not wrong for a capital. Its edits are counted against the reference
     with the fewest, the shorter one where two tie.
 
     Args:
@@ -85,12 +86,16 @@ def evaluate(
         progress: called with the number of texts just done.
 
     Raises:
-        ValueError: there are no references.
+        ValueError: there are no references, or a source has none.
         DataError: a source is empty.
     """
     if not references:
         raise ValueError("there are no references; give at least one source with its target.")
+    for source, targets in references.items():
+        if not targets:
+            raise ValueError(f"the source {source!r} has no reference; give one or leave it out.")
     sources = list(references)
+    written = transducer.target_symbols.normalised
     wrong = edits = symbols = 0
     mistakes: list[Mistake] = []
     for first in range(0, len(sources), _AT_ONCE):
@@ -99,7 +104,7 @@ def evaluate(
         for source, (best, *_) in zip(part, predicted, strict=True):
             distance, length = _nearest(transducer, best.text, references[source])
             edits, symbols = edits + distance, symbols + length
-            if best.text not in references[source]:
+            if best.text not in map(written, references[source]):
                 wrong += 1
                 mistakes.append(Mistake(source, best.text, tuple(references[source])))
         if progress is not None:

@@ -313,10 +313,15 @@ def fit(
             with _quiet_trainer():
                 trainer.fit(module, datamodule=data)
         except DivergenceError as error:
-            raise TrainingError(
-                f"{error} {run.what_is_saved()} Go on from there with resume and a lower "
-                "learning_rate, or start again with one."
-            ) from error
+            way_out = "Start again with a lower learning_rate."
+            if run.saved_at is not None:
+                way_out = (
+                    "Go on from there with resume and a lower learning_rate, or start again with "
+                    "one."
+                )
+            raise TrainingError(f"{error} {run.what_is_saved()} {way_out}") from error
+        finally:
+            run.leave()
     if run.was_stopped:
         raise TrainingInterruptedError(
             f"training was stopped at step {state.step}, and everything is saved in {output}; "

@@ -17,6 +17,8 @@ class Prediction:
         log_probability: of the target and its END given the source, in nats.
         source_pieces: what the source was cut into.
         target_pieces: what the target is made of.
+        unknown: source pieces that training did not see, each once; they were read as UNKNOWN, so
+            the target is a guess where they matter.
         attention: how much of each source piece was read for each target piece; `None` unless
             asked for.
     """
@@ -26,4 +28,5 @@ class Prediction:
     log_probability: float
     source_pieces: tuple[str, ...]
     target_pieces: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
     attention: Float[Tensor, "target_step source_step"] | None = None

@@ -27,9 +27,13 @@ class StopRequest:
         self._before: dict[signal.Signals, Any] = {}
 
     def listen(self) -> None:
-        """Take the signals over; does nothing outside the main thread, which gets none."""
+        """Take the signals over, also from who took them in between; `leave` gives the first back.
+
+        Does nothing outside the main thread, which alone gets signals.
+        """
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+            for number in _SIGNALS:
+                self._before.setdefault(number, signal.signal(number, self._hear))
 
     def leave(self) -> None:
         """Give them back; does nothing the second time."""

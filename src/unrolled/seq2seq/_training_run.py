@@ -90,11 +90,13 @@ class TrainingRun(lightning.Callback):
         return f"The checkpoint of step {self.saved_at} is in {self.output}{best}."
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """Listen for requests to stop."""
+        """Listen for requests to stop, and learn who listened before Lightning does."""
         self._request.listen()
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Go on from the checkpoint, now that the optimizer exists and nothing else will draw."""
+        # Lightning's own handler of SIGTERM, put over ours by now, ends the process unsaved.
+        self._request.listen()
         content = self._content
         if content is not None:
             optimizer = trainer.optimizers[0]
@@ -167,17 +169,12 @@ class TrainingRun(lightning.Callback):
         elif stop:
             self.was_stopped = trainer.should_stop = True
 
-    def on_exception(
-        self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException
-    ) -> None:
-        """Let go of signals and files."""
-        self._leave()
-
     def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
         """Let go of signals and files."""
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Let go of signals and files; after a fault too, once Lightning has put back ours."""
         self._request.leave()
         if self._log is not None:
             self._log.close()

@@ -16,7 +16,7 @@ from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
 from ._prediction import Prediction
 from ._search import beam_search
-from ._special import BEGIN, END, PAD
+from ._special import BEGIN, END, PAD, UNKNOWN
 from ._symbols import Symbols
 
 _SYMBOLS_AT_ONCE = 16_384
@@ -87,8 +87,8 @@ class Transducer:
         """The best targets of each text.
 
         Texts are decoded in batches of like length, whatever their order; what is predicted for
-        one does not depend on the others. A symbol that training never saw is read as UNKNOWN:
-        `source_symbols.unknown(text)` names them.
+        one does not depend on the others. A symbol that training never saw is read as UNKNOWN, and
+        `unknown` of the prediction names it.
 
         Args:
             texts: sources.
@@ -103,9 +103,12 @@ class Transducer:
         Raises:
             DataError: a text is empty.
             ValueError: a number is not possible.
+            TypeError: `texts` is a string.
         """
         if isinstance(texts, str):
             raise TypeError(f"texts is the string {texts!r}; give a list of strings.")
+        if beam_size < 1:
+            raise ValueError(f"beam_size is {beam_size}; it must be 1 or more.")
         encoded = self.source_symbols.encode_batch(texts)
         for number, (text, ids) in enumerate(zip(texts, encoded, strict=True)):
             if not ids:
@@ -120,7 +123,9 @@ class Transducer:
                 attention=attention,
             )
             for index, best in zip(group, hypotheses, strict=True):
-                found[index] = [self._prediction(texts[index], one) for one in best]
+                text = texts[index]
+                unseen = self.source_symbols.unknown(text) if UNKNOWN in encoded[index] else []
+                found[index] = [self._prediction(text, tuple(unseen), one) for one in best]
         return found
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
@@ -177,7 +182,9 @@ class Transducer:
         finally:
             self.model.train(was_training)
 
-    def _prediction(self, text: str, hypothesis: Hypothesis) -> Prediction:
+    def _prediction(
+        self, text: str, unknown: tuple[str, ...], hypothesis: Hypothesis
+    ) -> Prediction:
         attention = hypothesis.attention
         return Prediction(
             text=self.target_symbols.decode(hypothesis.symbols),
@@ -185,6 +192,7 @@ class Transducer:
             log_probability=hypothesis.log_probability,
             source_pieces=tuple(self.source_symbols.pieces(text)),
             target_pieces=tuple(map(self.target_symbols.id_to_piece, hypothesis.symbols)),
+            unknown=unknown,
             attention=None if attention is None else attention[: len(hypothesis.symbols)],
         )
 

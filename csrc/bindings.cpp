@@ -6,7 +6,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -84,6 +86,19 @@ using Vector = nb::ndarray<const float, nb::ndim<1>, nb::device::cpu, nb::c_cont
 using Contiguous = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu, nb::c_contig>;
 using Result = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
 
+constexpr std::align_val_t kCacheLine{64};
+
+struct FreeAligned {
+  void operator()(float* memory) const noexcept { ::operator delete(memory, kCacheLine); }
+};
+using AlignedFloats = std::unique_ptr<float[], FreeAligned>;
+
+// A panel's vectors never straddle two cache lines.
+AlignedFloats aligned_floats(std::size_t count) {
+  if (count > std::numeric_limits<std::size_t>::max() / sizeof(float)) throw std::bad_alloc();
+  return AlignedFloats(static_cast<float*>(::operator new(count * sizeof(float), kCacheLine)));
+}
+
 class PackedMatrix {
  public:
   PackedMatrix(const Contiguous& weight, const std::optional<Vector>& bias,
@@ -94,8 +109,11 @@ class PackedMatrix {
                                   " elements; the weight has " + std::to_string(columns_) +
                                   " rows");
     }
-    packed_.resize(kernels_.packed_size(columns_, depth_));
-    kernels_.pack(weight.data(), bias ? bias->data() : nullptr, columns_, depth_, packed_.data());
+    const float* const weights = weight.data();
+    const float* const biases = bias ? bias->data() : nullptr;
+    nb::gil_scoped_release released;
+    packed_ = aligned_floats(kernels_.packed_size(columns_, depth_));
+    kernels_.pack(weights, biases, columns_, depth_, packed_.get());
   }
 
   Result multiply(const Matrix& a) const {
@@ -107,22 +125,28 @@ class PackedMatrix {
       throw std::invalid_argument("the elements of a row must lie side by side");
     }
     const std::size_t rows = a.shape(0);
-    auto owned = std::make_unique<float[]>(rows * columns_ + 1);
-    float* out = owned.get();
+    // A view of no columns can claim any number of rows.
+    if (columns_ > 0 && rows > std::numeric_limits<std::size_t>::max() / columns_) {
+      throw std::bad_alloc();
+    }
+    AlignedFloats owned = aligned_floats(rows * columns_);
+    float* const out = owned.get();
+    const float* const from = a.data();
+    const std::ptrdiff_t stride = a.stride(0);
     {
       nb::gil_scoped_release released;
-      kernels_.multiply(a.data(), a.stride(0), rows, packed_.data(), columns_, depth_, out,
+      kernels_.multiply(from, stride, rows, packed_.get(), columns_, depth_, out,
                         static_cast<std::ptrdiff_t>(columns_));
     }
     nb::capsule owner(owned.release(),
-                      [](void* memory) noexcept { delete[] static_cast<float*>(memory); });
+                      [](void* memory) noexcept { FreeAligned()(static_cast<float*>(memory)); });
     return Result(out, {rows, columns_}, owner);
   }
 
  private:
   const KernelTable& kernels_;
   std::size_t columns_, depth_;
-  std::vector<float> packed_;
+  AlignedFloats packed_;
 };
 
 }  // namespace
@@ -136,6 +160,6 @@ NB_MODULE(_native, module) {
   nb::class_<PackedMatrix>(module, "PackedMatrix")
       .def(nb::init<const unrolled::Contiguous&, const std::optional<unrolled::Vector>&,
                     const std::string&>(),
-           nb::arg("weight"), nb::arg("bias").none(), nb::arg("isa"))
-      .def("multiply", &PackedMatrix::multiply, nb::arg("a"));
+           nb::arg("weight").noconvert(), nb::arg("bias").noconvert().none(), nb::arg("isa"))
+      .def("multiply", &PackedMatrix::multiply, nb::arg("a").noconvert());
 }

@@ -6,7 +6,8 @@
 // The loops over rows and vectors must be gone, or their values do not stay in registers.
 #define UNROLLED_UNROLL _Pragma("GCC unroll 8")
 
-namespace unrolled {
+// All of it differs between instruction sets, so each has a namespace of its own.
+namespace unrolled::UNROLLED_ISA {
 
 // How many vectors make a panel and how many rows are kept in registers: rows * vectors
 // accumulators, the vectors of a weight and one broadcast must fit the register file.
@@ -19,9 +20,6 @@ inline constexpr int kWidth = 4, kPanelVectors = 4, kRows = 6;  // 32 registers
 #else
 inline constexpr int kWidth = 4, kPanelVectors = 2, kRows = 6;  // 16 registers
 #endif
-
-// Everything below differs between instruction sets, so each has a namespace of its own.
-namespace UNROLLED_ISA {
 
 typedef float Vector __attribute__((vector_size(kWidth * sizeof(float))));
 
@@ -36,5 +34,4 @@ inline void store(float* to, Vector value) { std::memcpy(to, &value, sizeof valu
 // Minus zero, not plus: only that leaves every float as it is, and so costs nothing.
 inline Vector broadcast(float value) { return value - Vector{}; }
 
-}  // namespace UNROLLED_ISA
-}  // namespace unrolled
+}  // namespace unrolled::UNROLLED_ISA

@@ -1,6 +1,7 @@
 """Shapes in signatures are checked while the tests run."""
 
 import os
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,13 @@ from jaxtyping import config, install_import_hook
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+# Without a compiler the choice of an instruction set warns once, which is right and no failure.
+from unrolled import kernels  # noqa: E402
+
+if kernels.why_unavailable() and "UNROLLED_ISA" not in os.environ:
+    with warnings.catch_warnings(action="ignore"):
+        kernels.isa()
 
 install_import_hook(["unrolled.nn", "unrolled.seq2seq"], "beartype.beartype")
 

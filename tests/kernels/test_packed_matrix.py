@@ -1,8 +1,6 @@
 """The packed product against float64 NumPy, on every instruction set that runs here."""
 
-import os
-import subprocess
-import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -114,21 +112,31 @@ def test_an_unknown_instruction_set_is_refused() -> None:
         PackedMatrix(floats(2, 2), isa="mmx")
 
 
-def isa_in_a_new_process(wanted: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "import unrolled.kernels as k; print(k.isa().name)"],
-        env={**os.environ, "UNROLLED_ISA": wanted},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_more_elements_than_a_machine_can_address() -> None:
+    with pytest.raises(MemoryError):
+        PackedMatrix(floats(16, 0)).multiply(np.empty((2**60, 0), np.float32))
 
 
-@pytest.mark.parametrize("isa", ISAS)
-def test_the_variable_forces_an_instruction_set(isa: str) -> None:
-    assert isa_in_a_new_process(isa).stdout.strip() == isa
+def test_floats_that_are_not_aligned() -> None:
+    values = floats(3, 4)
+    odd = np.frombuffer(b"?" + values.tobytes(), np.uint8)[1:].view(np.float32).reshape(3, 4)
+    assert not odd.flags.aligned
+    expected = PackedMatrix(values).multiply(values)
+    np.testing.assert_array_equal(PackedMatrix(odd).multiply(odd), expected)
 
 
-def test_the_variable_refuses_what_does_not_exist() -> None:
-    said = isa_in_a_new_process("mmx").stderr
-    assert "UNROLLED_ISA is 'mmx', but there is no such instruction set; use" in said
+def test_a_pack_does_not_follow_its_weight() -> None:
+    weight, a = floats(5, 4), floats(2, 4, seed=1)
+    packed = PackedMatrix(weight)
+    before = packed.multiply(a)
+    weight[:] = 0
+    np.testing.assert_array_equal(packed.multiply(a), before)
+
+
+def test_a_pack_does_not_keep_its_weight() -> None:
+    weight = floats(5, 4)
+    alive = weakref.ref(weight)
+    packed = PackedMatrix(weight)
+    del weight
+    assert alive() is None
+    assert packed.shape == (5, 4)

@@ -1,14 +1,21 @@
 """The house keeps its order: imports, exports, the README's tree, no traces of laziness."""
 
 import ast
+import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from unrolled import kernels
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "unrolled"
@@ -121,26 +128,62 @@ def test_numpy_only_parts_work_without_torch() -> None:
     assert done.stdout.strip() == "h[layer=0, forward, step=0]", done.stderr
 
 
-def test_numpy_only_parts_work_where_only_numpy_is_installed(tmp_path: Path) -> None:
-    """A real environment without PyTorch: an empty site with NumPy and this package alone."""
-    import numpy
+def core_distributions() -> Iterator[metadata.Distribution]:
+    """What `pip install unrolled` brings, without its extras."""
+    waiting, seen = ["unrolled"], set()
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in seen:
+            continue
+        seen.add(name)
+        found = metadata.distribution(name)
+        yield found
+        for text in found.requires or ():
+            needed = Requirement(text)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                waiting.append(needed.name)
 
-    site = tmp_path / "site"
-    site.mkdir()
-    for source in (Path(numpy.__file__).parent, PACKAGE):
-        (site / source.name).symlink_to(source)
-    libraries = Path(numpy.__file__).parents[1] / "numpy.libs"
-    if libraries.exists():
-        (site / "numpy.libs").symlink_to(libraries)
+
+def core_site(site: Path) -> None:
+    """An environment with the core distributions alone, linked from the one of the tests."""
+    for found in core_distributions():
+        for file in found.files or ():
+            top = file.parts[0]
+            target = site / top
+            if top in ("..", "__pycache__") or target.exists() or top.endswith(".pth"):
+                continue
+            if not top.startswith(("unrolled", "_editable")) or top.endswith(".dist-info"):
+                target.symlink_to(found.locate_file(top))
+    shutil.copytree(PACKAGE, site / "unrolled", ignore=shutil.ignore_patterns("__pycache__"))
+    if kernels.why_unavailable() is None:
+        module = importlib.import_module("unrolled.kernels._native")
+        shutil.copy(str(module.__file__), site / "unrolled" / "kernels")
+
+
+def test_the_core_works_where_nothing_else_is_installed(tmp_path: Path) -> None:
+    core_site(tmp_path)
+    assert not (tmp_path / "torch").exists()
     code = (
-        f"import sys; sys.path.insert(0, {str(site)!r})\n"
-        "import importlib.util; assert importlib.util.find_spec('torch') is None\n"
-        "import unrolled.grid, unrolled.kernels; print('both')"
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import importlib.util\n"
+        "for name in ('torch', 'jaxtyping', 'lightning', 'jsonargparse'):\n"
+        "    assert importlib.util.find_spec(name) is None, name\n"
+        "import numpy as np, unrolled\n"
+        "from unrolled import grid, kernels\n"
+        "from unrolled.cli import main\n"
+        f"assert kernels.why_unavailable() == {kernels.why_unavailable()!r}\n"
+        "assert grid.StateGrid(np.ones((2, 1, 3, 2, 4))).output.shape == (3, 2, 4)\n"
+        "w = np.ones((2, 3), np.float32)\n"
+        "assert kernels.PackedMatrix(w).multiply(w).tolist() == [[3, 3], [3, 3]]\n"
+        "assert main(['--help']) == 0\n"
+        "assert main(['info']) == 0\n"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False
     )
-    assert done.stdout.strip() == "both", done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "fit" in done.stdout
+    assert re.search(r"^torch +not installed$", done.stdout, flags=re.MULTILINE)
 
 
 def test_help_imports_nothing_heavy() -> None:

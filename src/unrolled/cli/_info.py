@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ._parser import CommandParser
+if TYPE_CHECKING:
+    from ._parser import CommandParser
 
 
 def info_parser() -> CommandParser:
     """The options of ``unrolled info``."""
+    from ._parser import CommandParser
+
     parser = CommandParser(
         "info",
         usage="[--json]",
@@ -22,9 +26,11 @@ def info_parser() -> CommandParser:
 
 def run(arguments: Sequence[str]) -> int:
     """Print the facts about this installation."""
-    options = info_parser().parse(arguments)
+    # Plain use needs no option parser: an installation without one can still say what is missing.
+    plain = set(arguments) <= {"--json"}
+    as_json = bool(arguments) if plain else info_parser().parse(arguments).json
     from .. import info
 
     facts = info()
-    print(json.dumps(facts.to_json(), indent=2) if options.json else facts)
+    print(json.dumps(facts.to_json(), indent=2) if as_json else facts)
     return 0

@@ -43,8 +43,9 @@ def why_unavailable() -> str | None:
         import_module(_MODULE)
     except ModuleNotFoundError:
         return (
-            "unrolled was installed without its compiled module, because there was no C++ compiler "
-            "then; install one (apt-get install g++) and install unrolled again"
+            "unrolled was installed without its compiled module: its build found no working C++20 "
+            "compiler; install one (apt-get install g++) and install unrolled again, where "
+            "`pip install -v` shows what the build says"
         )
     except ImportError as error:
         return f"the compiled module cannot be loaded: {error}"
@@ -67,6 +68,8 @@ def isa() -> IsaChoice:
     module, wanted = native(), os.environ.get(_VARIABLE)
     if module is None:
         reason = why_unavailable() or "not compiled"
+        if wanted and wanted != _REFERENCE:
+            raise ValueError(f"{_VARIABLE} is {wanted!r}, but {reason}; until then unset it.")
         warnings.warn(f"{reason}; until then products run on NumPy.", RuntimeWarning, stacklevel=2)
         return IsaChoice(_REFERENCE, reason)
     available = available_isas()

@@ -1,5 +1,7 @@
 """A weight matrix packed for products."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 class PackedMatrix:
     """A weight matrix that is packed once and multiplied often: C = A Wᵀ + b, in float32.
 
-    A row of C is the same, bit for bit, whatever the other rows of A are.
+    Compiled, a row of C is the same, bit for bit, whatever the other rows of A are.
 
     Args:
         weight: W, (columns, depth).
@@ -37,14 +39,14 @@ class PackedMatrix:
                 )
         self.isa = _resolve(isa)
         self.shape = weight.shape
-        self._weight, self._bias = weight, bias
         module = native()
-        self._packed = None
-        if module is not None:
-            contiguous = np.ascontiguousarray(weight)
-            flat = None if bias is None else np.ascontiguousarray(bias)
-            self._packed = module.PackedMatrix(contiguous, flat, self.isa)
-            self._weight, self._bias = contiguous[:0], None  # the pack is all that is needed
+        self._packed: Any = (
+            _Copy(weight, bias)
+            if module is None
+            else module.PackedMatrix(
+                _in_order(weight), None if bias is None else _in_order(bias), self.isa
+            )
+        )
 
     def multiply(self, a: Floats) -> Floats:
         """A Wᵀ + b.
@@ -65,15 +67,25 @@ class PackedMatrix:
             raise ValueError(
                 f"a has {a.shape[1]} columns, shape {a.shape}; this weight takes {self.shape[1]}."
             )
-        if self._packed is None:
-            plain: Floats = multiply(a, self._weight, self._bias)
-            return plain
         side_by_side = a.shape[1] < 2 or a.strides[1] == a.itemsize
-        whole_floats = a.strides[0] % a.itemsize == 0
-        result: Floats = self._packed.multiply(
-            a if side_by_side and whole_floats else np.ascontiguousarray(a)
-        )
+        whole_floats = a.strides[0] % a.itemsize == 0 and a.flags.aligned
+        result: Floats = self._packed.multiply(a if side_by_side and whole_floats else _in_order(a))
         return result
+
+
+class _Copy:
+    """The same without a compiled module: a copy, since a pack does not follow its weight."""
+
+    def __init__(self, weight: Floats, bias: Floats | None) -> None:
+        self._weight, self._bias = weight.copy(), None if bias is None else bias.copy()
+
+    def multiply(self, a: Floats) -> Floats:
+        result: Floats = multiply(a, self._weight, self._bias)
+        return result
+
+
+def _in_order(array: Floats) -> Floats:
+    return np.require(array, requirements=["C", "A"])
 
 
 def _resolve(name: str | None) -> str:

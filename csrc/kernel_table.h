@@ -2,10 +2,17 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+
+#include "layer.h"
 
 namespace unrolled {
 
+inline constexpr int kHashLanes = 32;
+
 struct KernelTable {
+  std::size_t panel;  // columns of a panel
+
   // Floats needed to pack a (columns, depth) matrix with its biases.
   std::size_t (*packed_size)(std::size_t columns, std::size_t depth);
 
@@ -13,9 +20,46 @@ struct KernelTable {
   void (*pack)(const float* weight, const float* bias, std::size_t columns, std::size_t depth,
                float* packed);
 
-  // C = A W^T + b. Rows of A and C are a_stride and c_stride floats apart.
-  void (*multiply)(const float* a, std::ptrdiff_t a_stride, std::size_t rows, const float* packed,
-                   std::size_t columns, std::size_t depth, float* c, std::ptrdiff_t c_stride);
+  // C = A W^T + b.
+  void (*multiply)(const float* const* a, std::size_t rows, const float* packed,
+                   std::size_t columns, std::size_t depth, float* const* c);
+
+  // Floats in a row of the gates.
+  std::size_t (*gates_row)(const LayerSize& size);
+
+  // Floats needed to pack a layer and direction; `Packed` points into them.
+  std::size_t (*forward_size)(const LayerSize& size);
+  Packed (*pack_forward)(const LayerSize& size, const Weights& weights, float* packed);
+  void (*run_forward)(const Forward& task);
+
+  std::size_t (*backward_size)(const LayerSize& size);
+  Packed (*pack_backward)(const LayerSize& size, const Weights& weights, float* packed);
+  void (*run_backward)(const Backward& task);
+
+  // The gradient of the input of some rows from that of their gates; may be added to what is there.
+  void (*input_gradient)(const LayerSize& size, const float* packed, const float* const* gates,
+                         std::size_t rows, float* const* grads, bool add);
+
+  // weight[column][i] += sum over rows of grads[row][column] * values[row][i].
+  std::size_t (*weight_gradient_scratch)(std::size_t depth);
+  void (*weight_gradient)(const float* const* grads, const float* const* values, std::size_t rows,
+                          std::size_t columns, std::size_t depth, float* scratch, float* weight);
+
+  // bias[column] += sum over rows of grads[row][column].
+  void (*bias_gradient)(const float* const* grads, std::size_t rows, std::size_t columns,
+                        float* bias);
+
+  // scores[q][step] = energy . tanh(queries[q] + keys[step]) of one source, 0 where no step is real.
+  void (*additive_scores)(const float* queries, std::size_t count, const float* keys,
+                          std::size_t steps, const bool* is_real, const float* energy,
+                          std::size_t size, float* scores);
+
+  // Lanes of a hash of some floats, updated; equal for equal floats.
+  void (*hash)(const float* values, std::size_t count, std::uint32_t* lanes);
+
+  // Element by element, for the tests.
+  void (*sigmoid)(const float* from, std::size_t count, float* to);
+  void (*hyperbolic_tangent)(const float* from, std::size_t count, float* to);
 };
 
 }  // namespace unrolled

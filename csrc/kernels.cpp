@@ -1,9 +1,53 @@
 // Compiled once for each instruction set, with UNROLLED_ISA its name.
+#include "kernel_table.h"
+
 #include "gemm.h"
+#include "layer_kernels.h"
 
 namespace unrolled::UNROLLED_ISA {
 
+namespace {
+
+template <Vector (*function)(Vector)>
+void each(const float* from, std::size_t count, float* to) {
+  for (std::size_t i = 0; i < count; i += kWidth) {
+    store_some(to + i, function(load_some(from + i, count - i)), count - i);
+  }
+}
+
+// Every lane is multiplied by an odd number, so that one changed float always changes its lane.
+void hash(const float* values, std::size_t count, std::uint32_t* lanes) {
+  std::uint32_t words[kHashLanes];
+  for (std::size_t i = 0; i < count; i += kHashLanes) {
+    if (count - i < kHashLanes) std::memset(words, 0, sizeof words);
+    std::memcpy(words, values + i, smaller(kHashLanes, count - i) * sizeof(float));
+    for (int lane = 0; lane < kHashLanes; ++lane) {
+      lanes[lane] = (lanes[lane] ^ words[lane]) * 2654435761u;
+    }
+  }
+}
+
+}  // namespace
+
 extern const KernelTable kernels;
-const KernelTable kernels{packed_size, pack, multiply};
+const KernelTable kernels{kPanel,
+                          packed_size,
+                          pack,
+                          multiply,
+                          gates_row,
+                          forward_size,
+                          pack_forward,
+                          run_forward,
+                          backward_size,
+                          pack_backward,
+                          run_backward,
+                          input_gradient,
+                          weight_gradient_scratch,
+                          weight_gradient,
+                          bias_gradient,
+                          additive_scores,
+                          hash,
+                          each<sigmoid>,
+                          each<hyperbolic_tangent>};
 
 }  // namespace unrolled::UNROLLED_ISA

@@ -1,6 +1,9 @@
-// The vector type of each instruction set, on the vector extensions of GCC and Clang.
+// The vector type of each instruction set, on the vector extensions of GCC and Clang, and the
+// functions that gates are made of.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 // The loops over rows and vectors must be gone, or their values do not stay in registers.
@@ -22,6 +25,10 @@ inline constexpr int kWidth = 4, kPanelVectors = 2, kRows = 6;  // 16 registers
 #endif
 
 typedef float Vector __attribute__((vector_size(kWidth * sizeof(float))));
+typedef std::int32_t Integers __attribute__((vector_size(kWidth * sizeof(std::int32_t))));
+
+// Not std::min: the linker would keep one copy of it for all instruction sets.
+inline std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
 inline Vector load(const float* from) {
   Vector value;
@@ -31,7 +38,69 @@ inline Vector load(const float* from) {
 
 inline void store(float* to, Vector value) { std::memcpy(to, &value, sizeof value); }
 
+// The first `count` elements; the others are 0.
+inline Vector load_some(const float* from, std::size_t count) {
+  if (count >= kWidth) return load(from);
+  Vector value{};
+  std::memcpy(&value, from, count * sizeof(float));
+  return value;
+}
+
+inline void store_some(float* to, Vector value, std::size_t count) {
+  if (count >= kWidth) return store(to, value);
+  std::memcpy(to, &value, count * sizeof(float));
+}
+
 // Minus zero, not plus: only that leaves every float as it is, and so costs nothing.
 inline Vector broadcast(float value) { return value - Vector{}; }
+
+template <class To, class From>
+inline To bits(From value) {
+  To same;
+  static_assert(sizeof same == sizeof value);
+  std::memcpy(&same, &value, sizeof same);
+  return same;
+}
+
+// 2 to the power of whole numbers from -126 to 127.
+inline Vector power_of_two(Integers exponent) { return bits<Vector>((exponent + 127) << 23); }
+
+// e to the power of x, within 1 ulp. x = n ln 2 + r with |r| <= ln 2 / 2; the polynomial in r is
+// that of Cephes' expf (Moshier). What is too large becomes infinity, what is too small 0, by way
+// of the denormals; NaN stays NaN.
+inline Vector exponential(Vector x) {
+  x = x > 89.0f ? broadcast(89.0f) : x;
+  x = x < -104.0f ? broadcast(-104.0f) : x;
+  // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low bits.
+  const Vector shifted = x * 1.44269504088896341f + 12582912.0f;
+  const Integers n = bits<Integers>(shifted) - 0x4b400000;
+  const Vector whole = shifted - 12582912.0f;
+  const Vector r = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
+  Vector sum = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  sum = sum * r + 8.3334519073e-3f;
+  sum = sum * r + 4.1665795894e-2f;
+  sum = sum * r + 1.6666665459e-1f;
+  sum = sum * r + 5.0000001201e-1f;
+  sum = sum * (r * r) + r + 1.0f;
+  const Integers half = n >> 1;  // twice half the power, since the whole may be no normal float
+  return sum * power_of_two(half) * power_of_two(n - half);
+}
+
+inline Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
+
+// Within 2 ulp; the polynomial for small x is that of Cephes' tanhf (Moshier).
+inline Vector hyperbolic_tangent(Vector x) {
+  const Integers sign = bits<Integers>(x) & static_cast<std::int32_t>(0x80000000);
+  const Vector size = bits<Vector>(bits<Integers>(x) & 0x7fffffff);
+  const Vector square = x * x;
+  Vector sum = square * -5.70498872745e-3f + 2.06390887954e-2f;
+  sum = sum * square - 5.37397155531e-2f;
+  sum = sum * square + 1.33314422036e-1f;
+  sum = sum * square - 3.33332819422e-1f;
+  const Vector small = x + x * (square * sum);
+  const Vector large = 1.0f - 2.0f / (exponential(size + size) + 1.0f);
+  const Vector signed_large = bits<Vector>(bits<Integers>(large) | sign);
+  return size < 0.625f ? small : signed_large;
+}
 
 }  // namespace unrolled::UNROLLED_ISA

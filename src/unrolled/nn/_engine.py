@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
-from . import _reference_engine, _torch_engine
+from ..kernels import isa, why_unavailable
+from . import _native_engine, _reference_engine, _torch_engine
 from ._stack_call import StackCall, StackStates, TopStates
 
 _VARIABLE = "UNROLLED_ENGINE"
-_DEFAULT = "torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class EngineChoice:
 
 
 _ENGINES = {
+    "native": Engine("native", _native_engine.run, _native_engine.unroll),
     "torch": Engine("torch", _torch_engine.run, _torch_engine.unroll),
     "reference": Engine("reference", _reference_engine.run, _reference_engine.unroll),
 }
@@ -53,7 +54,9 @@ class engine:  # noqa: N801 - reads as the verb it is: `with unrolled.engine("re
     the engine that was in use before when the block ends.
 
     Args:
-        name: `"torch"` (PyTorch's operators: oneDNN, cuDNN) or `"reference"` (plain loops).
+        name: `"native"` (the compiled kernels), `"torch"` (PyTorch's operators: oneDNN, cuDNN) or
+            `"reference"` (plain loops). A run that the kernels cannot compute, since it is not in
+            float32 or not on the CPU, goes to PyTorch's operators.
 
     Raises:
         ValueError: there is no such engine.
@@ -81,7 +84,9 @@ _choice: EngineChoice | None = None
 
 
 def current_engine() -> EngineChoice:
-    """The engine in use and why: the last call of `engine`, else `UNROLLED_ENGINE`, else torch.
+    """The engine in use and why: the last call of `engine`, else `UNROLLED_ENGINE`, else native.
+
+    Without compiled kernels torch takes the place of native.
 
     Raises:
         ValueError: `UNROLLED_ENGINE` names no engine.
@@ -92,8 +97,29 @@ def current_engine() -> EngineChoice:
         if named:
             _choice = EngineChoice(_find(named, _VARIABLE), f"chosen by {_VARIABLE}={named}")
         else:
-            _choice = EngineChoice(_ENGINES[_DEFAULT], "the default")
+            _choice = _default()
     return _choice
+
+
+def engine_for(call: StackCall) -> EngineChoice:
+    """The engine that computes a run and why: the one in use, or torch where that cannot.
+
+    Args:
+        call: the run.
+    """
+    choice = current_engine()
+    if choice.engine.name == "native":
+        reason = _native_engine.why_not(call)
+        if reason is not None:
+            return EngineChoice(_ENGINES["torch"], reason)
+    return choice
+
+
+def _default() -> EngineChoice:
+    reason = why_unavailable()
+    if reason is not None:
+        return EngineChoice(_ENGINES["torch"], reason)
+    return EngineChoice(_ENGINES["native"], f"the default; its kernels use {isa().name}")
 
 
 def _find(name: str, what: str) -> Engine:

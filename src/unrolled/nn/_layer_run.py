@@ -15,7 +15,7 @@ from ._checks import (
     check_sample_lengths,
     check_steps,
 )
-from ._engine import current_engine
+from ._engine import engine_for
 from ._packed import pack_like
 from ._stack_call import StackCall
 from ._weights import LayerWeights
@@ -72,7 +72,7 @@ def run_layer(
     if isinstance(input, PackedSequence):
         return _run_packed(layer, weights, input, hx, lengths)
     prepared = _prepare(layer, weights, input, hx, lengths)
-    output, hidden, cell = current_engine().engine.run(prepared.call)
+    output, hidden, cell = engine_for(prepared.call).engine.run(prepared.call)
     if not prepared.batched:
         return LayerResult(
             output.squeeze(1), hidden.squeeze(1), None if cell is None else cell.squeeze(1)
@@ -105,7 +105,7 @@ def unroll_layer(
     else:
         padded = input
     prepared = _prepare(layer, weights, padded, hx, lengths)
-    states = current_engine().engine.unroll(prepared.call)
+    states = engine_for(prepared.call).engine.unroll(prepared.call)
     found = prepared.call.lengths
     return StateGrid(
         states.hidden,
@@ -160,7 +160,10 @@ def _run_packed(
         h0, c0 = _zeros(shape, batch, packed.data)
     else:
         h0, c0 = check_initial_state(hx, shape=shape, batch=batch, like=like)
-    if current_engine().engine.name == "torch":
+    x, real = pad_packed_sequence(packed)
+    call = StackCall(shape, weights, x, h0, c0, real, layer.dropout, layer.training)
+    engine = engine_for(call).engine
+    if engine.name == "torch":
         order, back = packed.sorted_indices, packed.unsorted_indices
         data, hidden, cell = _torch_engine.run_sequence(
             shape,
@@ -174,9 +177,7 @@ def _run_packed(
         )
         hidden, cell = _reorder(hidden, back), None if cell is None else _reorder(cell, back)
     else:
-        x, real = pad_packed_sequence(packed)
-        call = StackCall(shape, weights, x, h0, c0, real, layer.dropout, layer.training)
-        output, hidden, cell = current_engine().engine.run(call)
+        output, hidden, cell = engine.run(call)
         data = pack_like(output, packed.batch_sizes, packed.sorted_indices)
     output_packed = PackedSequence(
         data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices

@@ -55,11 +55,23 @@ def run(call: StackCall) -> TopStates:
         call: the run.
     """
     states = unroll(call)
-    lengths = None if call.lengths is None else call.lengths.cpu().numpy()
-    grid = StateGrid(states.hidden, states.cell, lengths)
-    return TopStates(
-        grid.output, grid.hidden_state, None if states.cell is None else grid.cell_state
-    )
+    grid = _grid(states, call.lengths)
+    return TopStates(grid.output, *finals(states, call.lengths))
+
+
+def finals(states: StackStates, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """`hidden_state` and `cell_state`, read off the grid of all states.
+
+    Args:
+        states: of a run.
+        lengths: real steps of each sample.
+    """
+    grid = _grid(states, lengths)
+    return grid.hidden_state, None if states.cell is None else grid.cell_state
+
+
+def _grid(states: StackStates, lengths: Tensor | None) -> StateGrid:
+    return StateGrid(states.hidden, states.cell, None if lengths is None else lengths.cpu().numpy())
 
 
 def _keep_padded(real: Tensor, new: CellState, old: CellState) -> CellState:

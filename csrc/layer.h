@@ -1,0 +1,122 @@
+// What a kernel is told of one layer in one direction: plain sizes and pointers.
+//
+// Time is counted in turns: turn 0 of a sample is the first step that its direction computes, so a
+// kernel never asks which direction it runs in. Samples of a slice stand from the longest to the
+// shortest, and those that are alive at a turn are the first few of them: ragged batches cost
+// their real steps, and padding is never read.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+// The linker keeps one copy of an inline function that is not inlined, and it may be that of an
+// instruction set which the machine lacks. So nothing here may have a copy, and the kernels
+// themselves use no templates of the standard library.
+#define UNROLLED_INLINE __attribute__((always_inline)) inline
+
+namespace unrolled {
+
+enum class Cell { rnn_tanh, rnn_relu, gru, lstm };
+
+// Every gate has a slot of `units` columns in a row of the gates, padded to whole panels. Those of
+// a GRU are n, r, z and the part of n that comes from the state, so that the slots that read the
+// input stand side by side, and those that read the state, too.
+struct LayerSize {
+  Cell cell;
+  std::size_t input, units, projected;  // projected is 0 without a projection
+
+  UNROLLED_INLINE std::size_t state() const { return projected != 0 ? projected : units; }
+  UNROLLED_INLINE bool has_cell() const { return cell == Cell::lstm; }
+  UNROLLED_INLINE std::size_t gates() const { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
+  UNROLLED_INLINE std::size_t slots() const { return cell == Cell::gru ? 4 : gates(); }
+  UNROLLED_INLINE std::size_t first_state_slot() const { return cell == Cell::gru ? 1 : 0; }
+  // Which gate of the weights as PyTorch orders them (r, z, n; i, f, g, o) a slot takes.
+  UNROLLED_INLINE std::size_t input_gate(std::size_t slot) const {
+    return cell == Cell::gru ? (slot + 2) % 3 : slot;
+  }
+  UNROLLED_INLINE std::size_t state_gate(std::size_t slot) const { return cell == Cell::gru ? slot - 1 : slot; }
+};
+
+// The weights of a layer and direction as PyTorch has them; biases and projection may be null.
+struct Weights {
+  const float *input, *state, *input_bias, *state_bias, *projection;
+};
+
+struct Gradients {
+  float *input, *state, *input_bias, *state_bias, *projection;
+};
+
+// The same, packed for a forward or for a backward run.
+struct Packed {
+  const float *input, *state, *projection;
+};
+
+// Values by step and sample; the elements of one lie side by side.
+template <class Float>
+struct Grid {
+  Float* data = nullptr;
+  std::ptrdiff_t step = 0, sample = 0;
+
+  UNROLLED_INLINE Float* at(std::size_t t, std::size_t b) const {
+    return data + static_cast<std::ptrdiff_t>(t) * step + static_cast<std::ptrdiff_t>(b) * sample;
+  }
+};
+
+// Samples that one task runs through time.
+struct Slice {
+  const std::size_t *sample, *length;  // longest first
+  const std::size_t* alive;            // samples at each turn
+  const std::size_t* first_row;        // rows of the gates before each turn, and then of all
+  std::size_t samples, turns;
+
+  UNROLLED_INLINE std::size_t rows() const { return first_row[turns]; }
+  UNROLLED_INLINE std::size_t step(std::size_t place, std::size_t turn, bool reverse) const {
+    return reverse ? length[place] - 1 - turn : turn;
+  }
+};
+
+// How many turns of a task are done, for those that wait for it.
+struct Progress {
+  alignas(64) std::atomic<std::size_t> turns{0};
+};
+
+struct Forward {
+  LayerSize size;
+  Packed packed;
+  const Slice* slice;
+  bool reverse;
+  Grid<const float> x;
+  Grid<float> h, c;     // c may have one place for all steps
+  const float *h0, *c0; // (batch, state), (batch, units)
+  float *h_n, *c_n;
+  float* gates;    // rows of the slice, or of as many turns as `turns_at_once` says
+  bool keep_gates;  // whether a row is kept for each real step
+  std::size_t turns_at_once;
+  Progress* done;
+  const Progress* below[2];  // who computes x; null for nobody
+  bool below_entirely;       // whether all of x is needed before the first turn
+  const float** from;  // room for turns_at_once + 1 pointers for each sample
+  float** to;          // room for turns_at_once + 2 pointers for each sample
+  float* raw;          // room for a slot for each sample, with a projection
+};
+
+struct Backward {
+  LayerSize size;
+  Packed packed;
+  const Slice* slice;
+  bool reverse;
+  Grid<const float> h, c, grad_h, grad_c;  // grad_h and grad_c may be null
+  const float *h0, *c0, *grad_h_n, *grad_c_n;
+  float *grad_h0, *grad_c0;
+  const float* gates;
+  float* grad_gates;  // as large
+  float *raw, *grads_of_projected;  // h before and its gradient after the projection, a padded
+                                    // slot and a state for each row; null without one
+  float** pointers;           // room for 3 pointers for each sample
+  float *grad_of_h, *grad_of_c, *grad_of_raw;  // room for a padded row for each sample
+};
+
+// Waits for `turns` turns of a task; defined with the pool.
+void await(const Progress& progress, std::size_t turns);
+
+}  // namespace unrolled

@@ -1,0 +1,307 @@
+// The gradient of one layer in one direction. Compiled once for each instruction set.
+//
+// Turn by turn from the last to the first: the gradient of h goes through the equations of the
+// cell, which leave the gradients of the gates in place of the gates, and through the recurrent
+// weights to the turn before. What does not depend on the turn before, the gradients of the input
+// and of the weights, is left for one product over all rows.
+#include <cstring>
+
+#include "cells.h"
+#include "gemm.h"
+#include "layer_kernels.h"
+
+namespace unrolled::UNROLLED_ISA {
+
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 256;
+
+std::size_t slot_size(const LayerSize& size) { return panels_of(size.units) * kPanel; }
+
+std::size_t state_depth(const LayerSize& size) {
+  return (size.slots() - size.first_state_slot()) * slot_size(size);
+}
+
+std::size_t padded_state(const LayerSize& size) { return panels_of(size.state()) * kPanel; }
+
+// Packs W for products with W where `pack` does it for W^T. Row `unit` of slot s is at depth
+// s * slot_size + unit; the rows between are 0.
+void pack_turned(const float* weight, std::size_t columns, const LayerSize& size,
+                 std::size_t first_slot, std::size_t slots, bool of_state, float* packed) {
+  const std::size_t depth = slots * slot_size(size);
+  std::memset(packed, 0, packed_size(columns, depth) * sizeof(float));
+  for (std::size_t first = 0; first < columns; first += kPanel) {
+    const std::size_t here = smaller(kPanel, columns - first);
+    for (std::size_t s = 0; s < slots; ++s) {
+      const std::size_t slot = first_slot + s;
+      const std::size_t gate = of_state ? size.state_gate(slot) : size.input_gate(slot);
+      float* to = packed + kPanel * (1 + s * slot_size(size));
+      const float* from = weight + gate * size.units * columns + first;
+      for (std::size_t unit = 0; unit < size.units; ++unit) {
+        std::memcpy(to + unit * kPanel, from + unit * columns, here * sizeof(float));
+      }
+    }
+    packed += panel_size(depth);
+  }
+}
+
+// What came from later turns and from outside, for h and c of one turn.
+void gather_gradients(const Backward& task, std::size_t turn) {
+  const Slice& slice = *task.slice;
+  const LayerSize& size = task.size;
+  for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
+    const std::size_t sample = slice.sample[row];
+    const std::size_t step = slice.step(row, turn, task.reverse);
+    float* h = task.grad_of_h + row * padded_state(size);
+    float* c = task.grad_of_c + row * slot_size(size);
+    if (turn + 1 == slice.length[row]) {
+      std::memset(h, 0, padded_state(size) * sizeof(float));
+      if (task.grad_h_n != nullptr) {
+        std::memcpy(h, task.grad_h_n + sample * size.state(), size.state() * sizeof(float));
+      }
+      if (size.has_cell()) {
+        std::memset(c, 0, slot_size(size) * sizeof(float));
+        if (task.grad_c_n != nullptr) {
+          std::memcpy(c, task.grad_c_n + sample * size.units, size.units * sizeof(float));
+        }
+      }
+    }
+    if (task.grad_h.data != nullptr) {
+      const float* from = task.grad_h.at(step, sample);
+      for (std::size_t i = 0; i < size.state(); ++i) h[i] += from[i];
+    }
+    if (task.grad_c.data != nullptr) {
+      const float* from = task.grad_c.at(step, sample);
+      for (std::size_t i = 0; i < size.units; ++i) c[i] += from[i];
+    }
+  }
+}
+
+template <Cell cell>
+void apply_cell(const Backward& task, std::size_t turn, float* const* grad_gates,
+                float* const* grads) {
+  const Slice& slice = *task.slice;
+  const LayerSize& size = task.size;
+  for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
+    const std::size_t sample = slice.sample[row];
+    const std::size_t step = slice.step(row, turn, task.reverse);
+    const std::size_t before = turn == 0 ? 0 : slice.step(row, turn - 1, task.reverse);
+    const float *h_before = nullptr, *c_before = nullptr, *c = nullptr;
+    if constexpr (cell == Cell::gru) {
+      h_before = turn == 0 ? task.h0 + sample * size.units : task.h.at(before, sample);
+    }
+    if constexpr (cell == Cell::lstm) {
+      c_before = turn == 0 ? task.c0 + sample * size.units : task.c.at(before, sample);
+      c = task.c.at(step, sample);
+    }
+    const std::size_t number = slice.first_row[turn] + row;
+    const float* gates = task.gates + number * gates_row(size);
+    float* of_c = task.grad_of_c + row * slot_size(size);
+    for (std::size_t u = 0; u < slot_size(size); u += kWidth) {
+      const std::size_t count = u < size.units ? size.units - u : 0;
+      Vector grad_h = load(grads[row] + u), grad_c{}, before_h{}, before_c{}, now_c{};
+      if constexpr (cell == Cell::gru) before_h = load_some(h_before + u, count);
+      if constexpr (cell == Cell::lstm) {
+        before_c = load_some(c_before + u, count);
+        now_c = load_some(c + u, count);
+        grad_c = load(of_c + u);
+        if (task.raw != nullptr) {
+          store(task.raw + number * slot_size(size) + u,
+                load(gates + 3 * slot_size(size) + u) * hyperbolic_tangent(now_c));
+        }
+      }
+      cell_backward<cell>({gates + u, slot_size(size)}, {grad_gates[row] + u, slot_size(size)},
+                          before_h, before_c, now_c, grad_h, grad_c);
+      store(grads[row] + u, grad_h);
+      if constexpr (cell == Cell::lstm) store(of_c + u, grad_c);
+    }
+  }
+}
+
+template <Cell cell>
+void run(const Backward& task) {
+  const LayerSize& size = task.size;
+  const Slice& slice = *task.slice;
+  const std::size_t row_size = gates_row(size);
+  float **gates = task.pointers, **grads = gates + slice.samples;
+  for (std::size_t turn = slice.turns; turn-- > 0;) {
+    const std::size_t alive = slice.alive[turn], first = slice.first_row[turn];
+    gather_gradients(task, turn);
+    for (std::size_t row = 0; row < alive; ++row) {
+      gates[row] = task.grad_gates + (first + row) * row_size;
+      grads[row] = task.grad_of_h + row * padded_state(size);
+    }
+    if (size.projected != 0) {
+      for (std::size_t row = 0; row < alive; ++row) {
+        std::memcpy(task.grads_of_projected + (first + row) * size.state(), grads[row],
+                    size.state() * sizeof(float));
+      }
+      float* raw = task.grad_of_raw;
+      std::memset(raw, 0, alive * slot_size(size) * sizeof(float));
+      float** raws = grads + slice.samples;
+      for (std::size_t row = 0; row < alive; ++row) raws[row] = raw + row * slot_size(size);
+      multiply_onto(grads, alive, task.packed.projection, size.units, padded_state(size), raws);
+      apply_cell<cell>(task, turn, gates, raws);
+      std::memset(task.grad_of_h, 0, alive * padded_state(size) * sizeof(float));
+    } else {
+      apply_cell<cell>(task, turn, gates, grads);
+    }
+    for (std::size_t row = 0; row < alive; ++row) {
+      gates[row] += size.first_state_slot() * slot_size(size);
+    }
+    multiply_onto(gates, alive, task.packed.state, size.state(), state_depth(size), grads);
+  }
+  for (std::size_t row = 0; row < slice.samples; ++row) {
+    const std::size_t sample = slice.sample[row];
+    std::memcpy(task.grad_h0 + sample * size.state(), task.grad_of_h + row * padded_state(size),
+                size.state() * sizeof(float));
+    if (size.has_cell()) {
+      std::memcpy(task.grad_c0 + sample * size.units, task.grad_of_c + row * slot_size(size),
+                  size.units * sizeof(float));
+    }
+  }
+}
+
+// c[row][0..here) += sum over k of a[k][row] * panel[k]: an outer product at each k.
+template <int Rows>
+void add_outer(const float* a, const float* panel, std::size_t count, float* c,
+               std::size_t c_stride, std::size_t here) {
+  Vector sums[Rows][kPanelVectors];
+  UNROLLED_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    UNROLLED_UNROLL
+    for (int v = 0; v < kPanelVectors; ++v) {
+      const std::size_t at = v * kWidth;
+      sums[r][v] = load_some(c + r * c_stride + at, at < here ? here - at : 0);
+    }
+  }
+  for (std::size_t k = 0; k < count; ++k) {
+    Vector values[kPanelVectors];
+    UNROLLED_UNROLL
+    for (int v = 0; v < kPanelVectors; ++v) values[v] = load(panel + k * kPanel + v * kWidth);
+    UNROLLED_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      const Vector value = broadcast(a[k * kRows + r]);
+      UNROLLED_UNROLL
+      for (int v = 0; v < kPanelVectors; ++v) sums[r][v] += value * values[v];
+    }
+  }
+  UNROLLED_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    UNROLLED_UNROLL
+    for (int v = 0; v < kPanelVectors; ++v) {
+      const std::size_t at = v * kWidth;
+      if (at < here) store_some(c + r * c_stride + at, sums[r][v], here - at);
+    }
+  }
+}
+
+using AddOuter = void (*)(const float*, const float*, std::size_t, float*, std::size_t,
+                          std::size_t);
+
+}  // namespace
+
+std::size_t backward_size(const LayerSize& size) {
+  return packed_size(size.input, size.gates() * slot_size(size)) +
+         packed_size(size.state(), state_depth(size)) +
+         (size.projected != 0 ? packed_size(size.units, padded_state(size)) : 0);
+}
+
+Packed pack_backward(const LayerSize& size, const Weights& weights, float* packed) {
+  Packed result{packed, nullptr, nullptr};
+  pack_turned(weights.input, size.input, size, 0, size.gates(), false, packed);
+  packed += packed_size(size.input, size.gates() * slot_size(size));
+  result.state = packed;
+  pack_turned(weights.state, size.state(), size, size.first_state_slot(),
+              size.slots() - size.first_state_slot(), true, packed);
+  packed += packed_size(size.state(), state_depth(size));
+  if (size.projected != 0) {
+    result.projection = packed;
+    std::memset(packed, 0, packed_size(size.units, padded_state(size)) * sizeof(float));
+    for (std::size_t first = 0; first < size.units; first += kPanel) {
+      for (std::size_t k = 0; k < size.projected; ++k) {
+        std::memcpy(packed + kPanel * (1 + k), weights.projection + k * size.units + first,
+                    smaller(kPanel, size.units - first) * sizeof(float));
+      }
+      packed += panel_size(padded_state(size));
+    }
+  }
+  return result;
+}
+
+void run_backward(const Backward& task) {
+  switch (task.size.cell) {
+    case Cell::rnn_tanh: return run<Cell::rnn_tanh>(task);
+    case Cell::rnn_relu: return run<Cell::rnn_relu>(task);
+    case Cell::gru: return run<Cell::gru>(task);
+    case Cell::lstm: return run<Cell::lstm>(task);
+  }
+}
+
+void input_gradient(const LayerSize& size, const float* packed, const float* const* gates,
+                    std::size_t rows, float* const* grads, bool add) {
+  const std::size_t depth = size.gates() * slot_size(size);
+  for (std::size_t first = 0; first < size.input; first += kPanel) {
+    const std::size_t here = smaller(kPanel, size.input - first);
+    for (std::size_t row = 0; row < rows; row += kRows) {
+      const std::size_t block = smaller(kRows, rows - row);
+      float whole[kRows][kPanel] = {};
+      float* beside[kRows];
+      for (std::size_t r = 0; r < block; ++r) {
+        beside[r] = whole[r];
+        if (add) std::memcpy(whole[r], grads[row + r] + first, here * sizeof(float));
+      }
+      multiply_panel(gates + row, block, packed + kPanel, depth, nullptr, beside, 0);
+      for (std::size_t r = 0; r < block; ++r) {
+        std::memcpy(grads[row + r] + first, whole[r], here * sizeof(float));
+      }
+    }
+    packed += panel_size(depth);
+  }
+}
+
+// Rows are taken a few at a time, so that the packed values of all of them stay in the cache
+// while every column of the gradients passes.
+void weight_gradient(const float* const* grads, const float* const* values, std::size_t rows,
+                     std::size_t columns, std::size_t depth, float* scratch, float* weight) {
+  static_assert(kRows == 6);
+  static constexpr AddOuter blocks[] = {add_outer<1>, add_outer<2>, add_outer<3>,
+                                        add_outer<4>, add_outer<5>, add_outer<6>};
+  const std::size_t panels = panels_of(depth);
+  float* const packed_values = scratch + kRowsAtOnce * kRows;
+  for (std::size_t first = 0; first < rows; first += kRowsAtOnce) {
+    const std::size_t count = smaller(kRowsAtOnce, rows - first);
+    for (std::size_t panel = 0; panel < panels; ++panel) {
+      const std::size_t here = smaller(kPanel, depth - panel * kPanel);
+      float* to = packed_values + panel * kRowsAtOnce * kPanel;
+      for (std::size_t k = 0; k < count; ++k, to += kPanel) {
+        if (here < kPanel) std::memset(to, 0, kPanel * sizeof(float));
+        std::memcpy(to, values[first + k] + panel * kPanel, here * sizeof(float));
+      }
+    }
+    for (std::size_t column = 0; column < columns; column += kRows) {
+      const std::size_t block = smaller(kRows, columns - column);
+      for (std::size_t k = 0; k < count; ++k) {
+        std::memcpy(scratch + k * kRows, grads[first + k] + column, block * sizeof(float));
+      }
+      for (std::size_t panel = 0; panel < panels; ++panel) {
+        blocks[block - 1](scratch, packed_values + panel * kRowsAtOnce * kPanel, count,
+                          weight + column * depth + panel * kPanel, depth,
+                          smaller(kPanel, depth - panel * kPanel));
+      }
+    }
+  }
+}
+
+std::size_t weight_gradient_scratch(std::size_t depth) {
+  return kRowsAtOnce * (kRows + panels_of(depth) * kPanel);
+}
+
+void bias_gradient(const float* const* grads, std::size_t rows, std::size_t columns, float* bias) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* from = grads[row];
+    for (std::size_t column = 0; column < columns; ++column) bias[column] += from[column];
+  }
+}
+
+}  // namespace unrolled::UNROLLED_ISA

@@ -1,0 +1,215 @@
+// Runs one layer in one direction over time. Compiled once for each instruction set.
+//
+// A few turns at a time, the products of the inputs of all their rows; then turn by turn, the
+// product of the states added to them and the equations of the cell, panel of units by panel, so
+// that the gates of a panel are still in the cache. h is written where it belongs in the grid and
+// read from there at the next turn.
+#include "layer_kernels.h"
+
+#include <cstring>
+
+#include "cells.h"
+#include "gemm.h"
+
+namespace unrolled::UNROLLED_ISA {
+
+namespace {
+
+std::size_t input_slots(const LayerSize& size) { return size.gates(); }
+
+std::size_t state_slots(const LayerSize& size) {
+  return size.slots() - size.first_state_slot();
+}
+
+std::size_t projection_size(const LayerSize& size) {
+  return size.projected == 0 ? 0 : packed_size(size.projected, size.units);
+}
+
+// Which part of n a GRU keeps apart, because the reset gate comes between.
+bool starts_from_bias(const LayerSize& size, std::size_t slot) {
+  return size.cell == Cell::gru && slot == 3;
+}
+
+template <Cell cell>
+void apply_cell(const Forward& task, std::size_t turn, std::size_t unit, float* const* gates,
+                const float* const* h_before, float* const* h) {
+  const Slice& slice = *task.slice;
+  const std::size_t slot = panels_of(task.size.units) * kPanel;
+  const std::size_t end = smaller(unit + kPanel, task.size.units);
+  for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
+    const float* c_before = nullptr;
+    float* c = nullptr;
+    if constexpr (cell == Cell::lstm) {
+      const std::size_t step = slice.step(row, turn, task.reverse);
+      c = task.c.at(step, slice.sample[row]);
+      c_before = turn == 0 ? task.c0 + slice.sample[row] * task.size.units
+                           : task.c.at(slice.step(row, turn - 1, task.reverse), slice.sample[row]);
+    }
+    for (std::size_t u = unit; u < end; u += kWidth) {
+      const std::size_t count = end - u;
+      Vector kept{}, before{};
+      if constexpr (cell == Cell::lstm) kept = load_some(c_before + u, count);
+      if constexpr (cell == Cell::gru) before = load_some(h_before[row] + u, count);
+      const Vector value = cell_forward<cell>({gates[row] + u, slot}, before, kept);
+      if constexpr (cell == Cell::lstm) store_some(c + u, kept, count);
+      store_some(h[row] + u, value, count);
+    }
+  }
+}
+
+// The products of the inputs of some turns; a row of the gates for each of their rows.
+void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, float* gates,
+                     const float** x, float** gate_rows) {
+  const Slice& slice = *task.slice;
+  const std::size_t row_size = gates_row(task.size);
+  std::size_t rows = 0;
+  for (std::size_t turn = first; turn < end; ++turn) {
+    for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
+      x[rows] = task.x.at(slice.step(row, turn, task.reverse), slice.sample[row]);
+      gate_rows[rows] = gates + rows * row_size;
+      ++rows;
+    }
+  }
+  const std::size_t panels = panels_of(task.size.units);
+  const float* packed = task.packed.input;
+  for (std::size_t panel = 0; panel < panels; ++panel) {
+    for (std::size_t slot = 0; slot < input_slots(task.size); ++slot) {
+      multiply_panel(x, rows, packed + kPanel, task.size.input, packed, gate_rows,
+                     (slot * panels + panel) * kPanel);
+      packed += panel_size(task.size.input);
+    }
+  }
+}
+
+// One panel of units of all gates that read the state.
+void multiply_states(const LayerSize& size, const float* packed, std::size_t panel,
+                     const float* const* h, std::size_t rows, float* const* gates) {
+  const std::size_t panels = panels_of(size.units), depth = size.state();
+  const std::size_t count = state_slots(size);
+  const float *weights[4], *biases[4];
+  std::size_t columns[4];
+  for (std::size_t s = 0; s < count; ++s) {
+    const std::size_t slot = s + size.first_state_slot();
+    const float* here = packed + s * panel_size(depth);
+    weights[s] = here + kPanel;
+    biases[s] = starts_from_bias(size, slot) ? here : nullptr;
+    columns[s] = (slot * panels + panel) * kPanel;
+  }
+  if (rows == 1) {
+    static constexpr Accumulate together[] = {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>,
+                                              accumulate<1, 4>};
+    together[count - 1](h, weights, depth, biases, gates, columns);
+    return;
+  }
+  for (std::size_t s = 0; s < count; ++s) {
+    multiply_panel(h, rows, weights[s], depth, biases[s], gates, columns[s]);
+  }
+}
+
+template <Cell cell>
+void run(const Forward& task) {
+  const LayerSize& size = task.size;
+  const Slice& slice = *task.slice;
+  const std::size_t row_size = gates_row(size), panels = panels_of(size.units);
+  const std::size_t state_panel = state_slots(size) * panel_size(size.state());
+  const std::size_t samples = slice.samples;
+  const float **before = task.from, **x = before + samples;
+  float **h = task.to, **raw = h + samples, **gate_rows = raw + samples;
+
+  for (std::size_t first = 0; first < slice.turns; first += task.turns_at_once) {
+    const std::size_t end = smaller(first + task.turns_at_once, slice.turns);
+    for (const Progress* below : task.below) {
+      if (below != nullptr) await(*below, task.below_entirely ? slice.turns : end);
+    }
+    float* gates = task.gates;
+    if (task.keep_gates) gates += slice.first_row[first] * row_size;
+    multiply_inputs(task, first, end, gates, x, gate_rows);
+    float* const* here = gate_rows;
+    for (std::size_t turn = first; turn < end; ++turn) {
+      const std::size_t alive = slice.alive[turn];
+      for (std::size_t row = 0; row < alive; ++row) {
+        const std::size_t sample = slice.sample[row];
+        h[row] = task.h.at(slice.step(row, turn, task.reverse), sample);
+        before[row] = turn == 0 ? task.h0 + sample * size.state()
+                                : task.h.at(slice.step(row, turn - 1, task.reverse), sample);
+        // What a projection reads; without one h is written where it belongs at once.
+        raw[row] = size.projected != 0 ? task.raw + row * panels * kPanel : h[row];
+      }
+      for (std::size_t panel = 0; panel < panels; ++panel) {
+        multiply_states(size, task.packed.state + panel * state_panel, panel, before, alive, here);
+        apply_cell<cell>(task, turn, panel * kPanel, here, before, raw);
+      }
+      if (size.projected != 0) {
+        multiply(raw, alive, task.packed.projection, size.projected, size.units, h);
+      }
+      here += alive;
+    }
+    task.done->turns.store(end, std::memory_order_release);
+  }
+  for (std::size_t row = 0; row < samples; ++row) {
+    const std::size_t last = slice.step(row, slice.length[row] - 1, task.reverse);
+    const std::size_t sample = slice.sample[row];
+    std::memcpy(task.h_n + sample * size.state(), task.h.at(last, sample),
+                size.state() * sizeof(float));
+    if (size.has_cell() && task.c_n != nullptr) {
+      std::memmove(task.c_n + sample * size.units, task.c.at(last, sample),
+                   size.units * sizeof(float));
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t gates_row(const LayerSize& size) {
+  return size.slots() * panels_of(size.units) * kPanel;
+}
+
+std::size_t forward_size(const LayerSize& size) {
+  return panels_of(size.units) * (input_slots(size) * panel_size(size.input) +
+                                  state_slots(size) * panel_size(size.state())) +
+         projection_size(size);
+}
+
+Packed pack_forward(const LayerSize& size, const Weights& weights, float* packed) {
+  Packed result{packed, nullptr, nullptr};
+  for (std::size_t unit = 0; unit < size.units; unit += kPanel) {
+    const std::size_t here = smaller(kPanel, size.units - unit);
+    for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
+      const std::size_t row = size.input_gate(slot) * size.units + unit;
+      pack_panel(weights.input + row * size.input, size.input,
+                 weights.input_bias == nullptr ? nullptr : weights.input_bias + row, here,
+                 size.input, packed);
+      // Where nothing comes between, both biases are one.
+      if (weights.state_bias != nullptr && !(size.cell == Cell::gru && slot == 0)) {
+        for (std::size_t c = 0; c < here; ++c) packed[c] += weights.state_bias[row + c];
+      }
+      packed += panel_size(size.input);
+    }
+  }
+  result.state = packed;
+  for (std::size_t unit = 0; unit < size.units; unit += kPanel) {
+    for (std::size_t slot = size.first_state_slot(); slot < size.slots(); ++slot) {
+      const std::size_t row = size.state_gate(slot) * size.units + unit;
+      pack_panel(weights.state + row * size.state(), size.state(),
+                 weights.state_bias == nullptr ? nullptr : weights.state_bias + row,
+                 smaller(kPanel, size.units - unit), size.state(), packed);
+      packed += panel_size(size.state());
+    }
+  }
+  if (size.projected != 0) {
+    pack(weights.projection, nullptr, size.projected, size.units, packed);
+    result.projection = packed;
+  }
+  return result;
+}
+
+void run_forward(const Forward& task) {
+  switch (task.size.cell) {
+    case Cell::rnn_tanh: return run<Cell::rnn_tanh>(task);
+    case Cell::rnn_relu: return run<Cell::rnn_relu>(task);
+    case Cell::gru: return run<Cell::gru>(task);
+    case Cell::lstm: return run<Cell::lstm>(task);
+  }
+}
+
+}  // namespace unrolled::UNROLLED_ISA

@@ -1,0 +1,120 @@
+// A recurrent stack: its packed weights, and how a run is cut into tasks.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernel_table.h"
+#include "memory.h"
+
+namespace unrolled {
+
+struct StackSize {
+  Cell cell;
+  std::size_t input, units, layers, directions, projected;
+
+  std::size_t state() const { return projected != 0 ? projected : units; }
+  std::size_t output() const { return directions * state(); }
+  std::size_t rows() const { return layers * directions; }
+  LayerSize layer(std::size_t number) const {
+    return {cell, number == 0 ? input : output(), units, projected};
+  }
+};
+
+// The samples of a batch, dealt out to slices, from the longest to the shortest.
+class Batch {
+ public:
+  // Without lengths every sample has all steps.
+  Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths, std::size_t slices);
+  Batch(const Batch&) = delete;  // its slices point into it
+  Batch& operator=(const Batch&) = delete;
+
+  const std::vector<Slice>& slices() const { return slices_; }
+  std::size_t samples() const { return samples_; }
+  std::size_t rows() const { return rows_; }                       // real steps of all samples
+  std::size_t rows_before(std::size_t slice) const { return before_[slice]; }
+  std::size_t turns() const { return turns_; }
+
+  // Calls each(sample, turn, row of the gates) for every real step, in an order that does not
+  // depend on how the batch is cut.
+  template <class Each>
+  void for_each_row(const Each& each) const {
+    for (std::size_t turn = 0; turn < turns_; ++turn) {
+      for (std::size_t sample = 0; sample < samples_; ++sample) {
+        const Slice& slice = slices_[slice_of_[sample]];
+        const std::size_t place = place_of_[sample];
+        if (turn >= slice.length[place]) continue;
+        each(sample, turn, before_[slice_of_[sample]] + slice.first_row[turn] + place);
+      }
+    }
+  }
+
+  std::size_t step(std::size_t sample, std::size_t turn, bool reverse) const {
+    return slices_[slice_of_[sample]].step(place_of_[sample], turn, reverse);
+  }
+
+ private:
+  std::size_t samples_, rows_ = 0, turns_ = 0;
+  std::vector<std::vector<std::size_t>> numbers_;
+  std::vector<Slice> slices_;
+  std::vector<std::size_t> before_, slice_of_, place_of_;
+};
+
+// Slices that a batch is best cut into: one for each thread that its directions leave idle, as
+// long as none gets fewer rows than stay in registers together.
+std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t threads);
+
+struct StackForward {
+  Grid<const float> x;
+  const float *h0, *c0;                 // (rows, batch, size)
+  std::vector<Grid<float>> outputs;     // of each layer, directions side by side
+  float *h_n, *c_n;
+  std::vector<Grid<float>> cells;       // of each row of hidden_state; empty where not wanted
+  std::vector<float*> gates;            // likewise
+};
+
+struct StackBackward {
+  Grid<const float> x;
+  const float *h0, *c0;
+  std::vector<Grid<const float>> outputs, cells;
+  std::vector<Grid<const float>> grad_outputs, grad_cells;  // data may be null
+  const float *grad_h_n, *grad_c_n;                         // may be null
+  std::vector<const float*> gates;
+  Grid<float> grad_x;                                       // data is null where not wanted
+  float *grad_h0, *grad_c0;
+  std::vector<Gradients> gradients;  // of each row, 0 before
+};
+
+class Stack {
+ public:
+  Stack(const StackSize& size, const KernelTable& kernels);
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  const StackSize& size() const { return size_; }
+  std::size_t gates_row() const { return kernels_.gates_row(size_.layer(0)); }
+
+  // Packs what has changed since the last time, which the hash of the weights tells: whoever
+  // wrote them, and however, no run ever sees old ones.
+  void use(const std::vector<Weights>& weights, std::size_t threads);
+
+  void forward(const Batch& batch, const StackForward& run, std::size_t threads) const;
+  void backward(const Batch& batch, const std::vector<Weights>& weights, const StackBackward& run,
+                std::size_t threads) const;
+
+ private:
+  using Hash = std::array<std::uint32_t, kHashLanes>;
+
+  Hash hash(std::size_t row, const Weights& weights) const;
+
+  StackSize size_;
+  const KernelTable& kernels_;
+  std::vector<Aligned<float>> memory_;
+  std::vector<Packed> packed_;
+  std::vector<Hash> hashes_;
+  bool is_packed_ = false;
+};
+
+}  // namespace unrolled

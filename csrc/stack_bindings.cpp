@@ -1,0 +1,355 @@
+// Python's view of a recurrent stack. All arrays are made by the caller; their shapes are checked
+// here, and the interpreter is free while a run lasts.
+#include "stack_bindings.h"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "instruction_sets.h"
+#include "stack.h"
+#include "threads.h"
+
+namespace nb = nanobind;
+
+namespace unrolled {
+
+namespace {
+
+using In = nb::ndarray<const float, nb::device::cpu>;
+using Out = nb::ndarray<float, nb::device::cpu>;
+using Lengths = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu, nb::c_contig>;
+using Dimensions = std::vector<std::size_t>;
+
+[[noreturn]] void refuse(const std::string& name, const Dimensions& expected) {
+  std::string text = name + " must be contiguous and of shape (";
+  for (std::size_t size : expected) text += std::to_string(size) + ", ";
+  throw std::invalid_argument(text + ")");
+}
+
+template <class Array>
+bool has_shape(const Array& array, const Dimensions& expected) {
+  if (array.ndim() != expected.size()) return false;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (array.shape(i) != expected[i]) return false;
+  }
+  return true;
+}
+
+template <class Array>
+auto contiguous(const std::string& name, const Array& array, const Dimensions& expected) {
+  if (!has_shape(array, expected)) refuse(name, expected);
+  std::int64_t stride = 1;
+  for (std::size_t i = expected.size(); i-- > 0;) {
+    if (array.shape(i) > 1 && array.stride(i) != stride) refuse(name, expected);
+    stride *= static_cast<std::int64_t>(array.shape(i));
+  }
+  return array.data();
+}
+
+template <class Array>
+auto contiguous(const std::string& name, const std::optional<Array>& array,
+                const Dimensions& expected) {
+  return array ? contiguous(name, *array, expected) : nullptr;
+}
+
+// (step, sample, size), the elements of a sample side by side.
+template <class Float, class Array>
+Grid<Float> grid(const std::string& name, const Array& array, const Dimensions& expected) {
+  if (!has_shape(array, expected)) refuse(name, expected);
+  if (array.shape(2) > 1 && array.stride(2) != 1) refuse(name, expected);
+  return {array.data(), array.stride(0), array.stride(1)};
+}
+
+Cell cell_of(const std::string& name) {
+  if (name == "rnn_tanh") return Cell::rnn_tanh;
+  if (name == "rnn_relu") return Cell::rnn_relu;
+  if (name == "gru") return Cell::gru;
+  if (name == "lstm") return Cell::lstm;
+  throw std::invalid_argument("there is no cell '" + name + "'");
+}
+
+class PyStack {
+  using WeightArrays = std::vector<std::vector<In>>;
+
+  struct Samples {
+    std::size_t steps, count;
+    const std::int64_t* lengths;
+  };
+
+  static void count(const std::string& name, std::size_t found, std::size_t expected) {
+    if (found != expected) {
+      throw std::invalid_argument(name + " must be " + std::to_string(expected) + " arrays, not " +
+                                  std::to_string(found));
+    }
+  }
+
+  // Room for every step, though ragged batches leave the end of it untouched.
+  template <class Array>
+  auto gates_of(const Array& gates, const Samples& samples) const {
+    return contiguous("gates of a row", gates, {samples.steps * samples.count, gates_row()});
+  }
+
+  static Samples samples_of(const In& x, const std::optional<Lengths>& lengths,
+                            std::size_t slices) {
+    if (x.ndim() != 3) throw std::invalid_argument("x must have 3 axes");
+    const std::size_t steps = x.shape(0), samples = x.shape(1);
+    if (steps == 0) throw std::invalid_argument("x has no steps");
+    if (slices == 0) throw std::invalid_argument("a batch has at least one slice");
+    if (!lengths) return {steps, samples, nullptr};
+    if (lengths->shape(0) != samples) throw std::invalid_argument("one length for each sample");
+    for (std::size_t i = 0; i < samples; ++i) {
+      const std::int64_t length = lengths->data()[i];
+      if (length < 1 || static_cast<std::size_t>(length) > steps) {
+        throw std::invalid_argument("a length lies outside the steps");
+      }
+    }
+    return {steps, samples, lengths->data()};
+  }
+
+  std::vector<Dimensions> weight_shapes(std::size_t row) const {
+    const LayerSize size = size_.layer(row / size_.directions);
+    const std::size_t gates = size.gates() * size.units;
+    std::vector<Dimensions> shapes{{gates, size.input}, {gates, size.state()}};
+    if (bias_) shapes.insert(shapes.end(), {{gates}, {gates}});
+    if (size.projected != 0) shapes.push_back({size.projected, size.units});
+    return shapes;
+  }
+
+  template <class Result, class Array>
+  Result row_of(std::size_t row, const std::vector<Array>& arrays) const {
+    const std::vector<Dimensions> shapes = weight_shapes(row);
+    count("the weights of a row", arrays.size(), shapes.size());
+    Result result{};
+    std::size_t next = 0;
+    const auto take = [&] {
+      const std::size_t number = next++;
+      return contiguous("weight " + std::to_string(number) + " of row " + std::to_string(row),
+                        arrays[number], shapes[number]);
+    };
+    result.input = take();
+    result.state = take();
+    if (bias_) {
+      result.input_bias = take();
+      result.state_bias = take();
+    }
+    if (size_.projected != 0) result.projection = take();
+    return result;
+  }
+
+  std::vector<Weights> weights_of(const WeightArrays& arrays) const {
+    count("weights", arrays.size(), size_.rows());
+    std::vector<Weights> weights;
+    for (std::size_t row = 0; row < arrays.size(); ++row) {
+      weights.push_back(row_of<Weights>(row, arrays[row]));
+    }
+    return weights;
+  }
+
+  std::vector<Gradients> gradients_of(const std::vector<std::vector<Out>>& arrays) const {
+    std::vector<Gradients> gradients(size_.rows());
+    if (arrays.empty()) return gradients;
+    count("gradients", arrays.size(), size_.rows());
+    for (std::size_t row = 0; row < arrays.size(); ++row) {
+      gradients[row] = row_of<Gradients>(row, arrays[row]);
+    }
+    return gradients;
+  }
+
+ public:
+
+  PyStack(const std::string& cell, std::size_t input, std::size_t units, std::size_t layers,
+          std::size_t directions, bool bias, std::size_t projected, const std::string& isa)
+      : size_{cell_of(cell), input, units, layers, directions, projected},
+        bias_(bias),
+        stack_(size_, kernels_of(isa)) {
+    if (units == 0 || layers == 0 || directions < 1 || directions > 2) {
+      throw std::invalid_argument("a stack has at least one unit and layer, and 1 or 2 directions");
+    }
+  }
+
+  PyStack(const PyStack&) = delete;
+  PyStack& operator=(const PyStack&) = delete;
+
+  std::size_t gates_row() const { return stack_.gates_row(); }
+
+  void forward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
+               const std::optional<Lengths>& lengths, const std::vector<Out>& outputs,
+               const Out& h_n, const std::optional<Out>& c_n, const std::vector<Out>& cells,
+               const std::vector<Out>& gates, std::size_t slices, std::size_t threads) {
+    const Samples samples = samples_of(x, lengths, slices);
+    const Batch batch(samples.steps, samples.count, samples.lengths, slices);
+    StackForward run;
+    run.x = grid<const float>("x", x, {samples.steps, samples.count, size_.input});
+    run.h0 = contiguous("h0", h0, {size_.rows(), samples.count, size_.state()});
+    run.h_n = contiguous("h_n", h_n, {size_.rows(), samples.count, size_.state()});
+    run.c0 = contiguous("c0", c0, {size_.rows(), samples.count, size_.units});
+    run.c_n = contiguous("c_n", c_n, {size_.rows(), samples.count, size_.units});
+    const bool has_cell = size_.cell == Cell::lstm;
+    if (has_cell && (run.c0 == nullptr || run.c_n == nullptr)) {
+      throw std::invalid_argument("an LSTM needs c0 and c_n");
+    }
+    count("outputs", outputs.size(), size_.layers);
+    for (const Out& output : outputs) {
+      run.outputs.push_back(
+          grid<float>("an output", output, {samples.steps, samples.count, size_.output()}));
+    }
+    if (!cells.empty()) count("cells", cells.size(), has_cell ? size_.rows() : 0);
+    for (const Out& part : cells) {
+      run.cells.push_back(
+          grid<float>("cells of a row", part, {samples.steps, samples.count, size_.units}));
+    }
+    if (!gates.empty()) count("gates", gates.size(), size_.rows());
+    for (const Out& part : gates) run.gates.push_back(gates_of(part, samples));
+    const std::vector<Weights> used = weights_of(weights);
+    nb::gil_scoped_release released;
+    {
+      const std::lock_guard lock(packing_);
+      stack_.use(used, threads);
+    }
+    stack_.forward(batch, run, threads);
+  }
+
+  void backward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
+                const std::optional<Lengths>& lengths, const std::vector<In>& outputs,
+                const std::vector<In>& cells, const std::vector<In>& gates,
+                const std::vector<std::optional<In>>& grad_outputs,
+                const std::optional<In>& grad_h_n, const std::optional<In>& grad_c_n,
+                const std::vector<std::optional<In>>& grad_cells, const std::optional<Out>& grad_x,
+                const Out& grad_h0, const std::optional<Out>& grad_c0,
+                const std::vector<std::vector<Out>>& gradients, std::size_t slices,
+                std::size_t threads) {
+    const Samples samples = samples_of(x, lengths, slices);
+    const Batch batch(samples.steps, samples.count, samples.lengths, slices);
+    const Dimensions h_shape{size_.rows(), samples.count, size_.state()};
+    const Dimensions c_shape{size_.rows(), samples.count, size_.units};
+    const Dimensions output_shape{samples.steps, samples.count, size_.output()};
+    const Dimensions cells_shape{samples.steps, samples.count, size_.units};
+    const bool has_cell = size_.cell == Cell::lstm;
+    StackBackward run{};
+    run.x = grid<const float>("x", x, {samples.steps, samples.count, size_.input});
+    run.h0 = contiguous("h0", h0, h_shape);
+    run.c0 = contiguous("c0", c0, c_shape);
+    run.grad_h_n = contiguous("grad_h_n", grad_h_n, h_shape);
+    run.grad_c_n = contiguous("grad_c_n", grad_c_n, c_shape);
+    run.grad_h0 = contiguous("grad_h0", grad_h0, h_shape);
+    run.grad_c0 = contiguous("grad_c0", grad_c0, c_shape);
+    if (has_cell && (run.c0 == nullptr || run.grad_c0 == nullptr)) {
+      throw std::invalid_argument("an LSTM needs c0 and grad_c0");
+    }
+    count("outputs", outputs.size(), size_.layers);
+    count("grad_outputs", grad_outputs.size(), size_.layers);
+    for (const In& output : outputs) {
+      run.outputs.push_back(grid<const float>("an output", output, output_shape));
+    }
+    for (const std::optional<In>& grad : grad_outputs) {
+      run.grad_outputs.push_back(
+          grad ? grid<const float>("the gradient of an output", *grad, output_shape)
+               : Grid<const float>{});
+    }
+    count("cells", cells.size(), has_cell ? size_.rows() : 0);
+    count("grad_cells", grad_cells.size(), has_cell ? size_.rows() : 0);
+    for (const In& part : cells) {
+      run.cells.push_back(grid<const float>("cells of a row", part, cells_shape));
+    }
+    for (const std::optional<In>& grad : grad_cells) {
+      run.grad_cells.push_back(
+          grad ? grid<const float>("the gradient of cells", *grad, cells_shape)
+               : Grid<const float>{});
+    }
+    count("gates", gates.size(), size_.rows());
+    for (const In& part : gates) run.gates.push_back(gates_of(part, samples));
+    if (grad_x) {
+      run.grad_x = grid<float>("grad_x", *grad_x, {samples.steps, samples.count, size_.input});
+    }
+    const std::vector<Weights> used = weights_of(weights);
+    run.gradients = gradients_of(gradients);
+    nb::gil_scoped_release released;
+    stack_.backward(batch, used, run, threads);
+  }
+
+ private:
+  StackSize size_;
+  bool bias_;
+  Stack stack_;
+  std::mutex packing_;
+};
+
+void additive_scores(const In& queries, const In& keys,
+                     const nb::ndarray<const bool, nb::ndim<2>, nb::device::cpu>& mask,
+                     const In& energy, const Out& scores, const std::string& isa,
+                     std::size_t threads) {
+  if (queries.ndim() != 3 || keys.ndim() != 3) {
+    throw std::invalid_argument("queries and keys must have 3 axes");
+  }
+  const std::size_t batch = queries.shape(0), count = queries.shape(1), size = queries.shape(2);
+  const std::size_t steps = keys.shape(1);
+  const float* from = contiguous("queries", queries, {batch, count, size});
+  const float* key = contiguous("keys", keys, {batch, steps, size});
+  const bool* is_real = contiguous("mask", mask, {batch, steps});
+  const float* weight = contiguous("energy", energy, {size});
+  float* to = contiguous("scores", scores, {batch, count, steps});
+  const KernelTable& kernels = kernels_of(isa);
+  nb::gil_scoped_release released;
+  const std::size_t parts = std::min(batch, 4 * threads);
+  in_parallel(parts, threads, [&](std::size_t part) {
+    for (std::size_t b = batch * part / parts; b < batch * (part + 1) / parts; ++b) {
+      kernels.additive_scores(from + b * count * size, count, key + b * steps * size, steps,
+                              is_real + b * steps, weight, size, to + b * count * steps);
+    }
+  });
+}
+
+using Function = void (*KernelTable::*)(const float*, std::size_t, float*);
+
+template <Function function>
+void element_by_element(const nb::ndarray<const float, nb::ndim<1>, nb::c_contig>& from,
+                        const nb::ndarray<float, nb::ndim<1>, nb::c_contig>& to,
+                        const std::string& isa) {
+  if (from.shape(0) != to.shape(0)) throw std::invalid_argument("not of one size");
+  (kernels_of(isa).*function)(from.data(), from.shape(0), to.data());
+}
+
+}  // namespace
+
+void bind_stack(nb::module_& module) {
+  nb::class_<PyStack>(module, "Stack")
+      .def(nb::init<const std::string&, std::size_t, std::size_t, std::size_t, std::size_t, bool,
+                    std::size_t, const std::string&>(),
+           nb::arg("cell"), nb::arg("input"), nb::arg("units"), nb::arg("layers"),
+           nb::arg("directions"), nb::arg("bias"), nb::arg("projected"), nb::arg("isa"))
+      .def_prop_ro("gates_row", &PyStack::gates_row)
+      .def("forward", &PyStack::forward, nb::arg("weights"), nb::arg("x"), nb::arg("h0"),
+           nb::arg("c0").none(), nb::arg("lengths").none(), nb::arg("outputs"), nb::arg("h_n"),
+           nb::arg("c_n").none(), nb::arg("cells"), nb::arg("gates"), nb::arg("slices"),
+           nb::arg("threads"))
+      .def("backward", &PyStack::backward, nb::arg("weights"), nb::arg("x"), nb::arg("h0"),
+           nb::arg("c0").none(), nb::arg("lengths").none(), nb::arg("outputs"), nb::arg("cells"),
+           nb::arg("gates"), nb::arg("grad_outputs"), nb::arg("grad_h_n").none(),
+           nb::arg("grad_c_n").none(), nb::arg("grad_cells"), nb::arg("grad_x").none(),
+           nb::arg("grad_h0"), nb::arg("grad_c0").none(), nb::arg("gradients"), nb::arg("slices"),
+           nb::arg("threads"));
+  module.def(
+      "gates_row",
+      [](const std::string& cell, std::size_t units, const std::string& isa) {
+        return kernels_of(isa).gates_row({cell_of(cell), 1, units, 0});
+      },
+      nb::arg("cell"), nb::arg("units"), nb::arg("isa"));
+  module.def("additive_scores", &additive_scores, nb::arg("queries"), nb::arg("keys"),
+             nb::arg("mask"), nb::arg("energy"), nb::arg("scores"), nb::arg("isa"),
+             nb::arg("threads"));
+  module.def("best_slices", &best_slices, nb::arg("samples"), nb::arg("directions"),
+             nb::arg("threads"));
+  module.def("sigmoid", &element_by_element<&KernelTable::sigmoid>);
+  module.def("tanh", &element_by_element<&KernelTable::hyperbolic_tangent>);
+}
+
+}  // namespace unrolled

@@ -1,0 +1,60 @@
+"""The compiled recurrent stack."""
+
+from typing import Any
+
+from ..grid import StackShape
+from ._isa import isa, native, why_unavailable
+
+
+def recurrent_stack(shape: StackShape) -> Any:
+    """A compiled stack with room for its packed weights; runs on arrays of float32.
+
+    Args:
+        shape: the stack.
+
+    Raises:
+        RuntimeError: there is no compiled module.
+    """
+    return _module().Stack(
+        shape.cell,
+        shape.input_size,
+        shape.hidden_size,
+        shape.num_layers,
+        shape.num_directions,
+        shape.bias,
+        shape.proj_size,
+        isa().name,
+    )
+
+
+def gates_row(shape: StackShape) -> int:
+    """Floats that a run keeps for its gradient of each step of a layer and direction.
+
+    Args:
+        shape: the stack.
+
+    Raises:
+        RuntimeError: there is no compiled module.
+    """
+    return int(_module().gates_row(shape.cell, shape.hidden_size, isa().name))
+
+
+def best_slices(samples: int, directions: int, threads: int) -> int:
+    """Parts of a batch that are best run beside each other.
+
+    Args:
+        samples: of the batch.
+        directions: that run beside each other anyway.
+        threads: there are.
+
+    Raises:
+        RuntimeError: there is no compiled module.
+    """
+    return int(_module().best_slices(samples, directions, threads))
+
+
+def _module() -> Any:
+    module = native()
+    if module is None:
+        raise RuntimeError(why_unavailable() or "there is no compiled module")
+    return module

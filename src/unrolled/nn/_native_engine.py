@@ -1,0 +1,114 @@
+"""The native engine: the compiled kernels."""
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn.functional import dropout
+
+from ..grid import StackShape
+from ..kernels import why_unavailable
+from ._native_op import Kept, Wanted, by_name, compute, flat, recurrent, sizes_of
+from ._stack_call import StackCall, StackStates, TopStates
+
+_MISSING = why_unavailable()  # asked once: a compiled graph cannot trace an import
+
+
+def why_not(call: StackCall) -> str | None:
+    """Why a run needs another engine; `None` where it does not.
+
+    Args:
+        call: the run.
+    """
+    if _MISSING is not None:
+        return _MISSING
+    if call.x.device.type != "cpu":
+        return f"the kernels run on the CPU, and the input is on {call.x.device}"
+    tensors = [call.x, call.h0, *flat(call.weights)] + ([] if call.c0 is None else [call.c0])
+    other = next((tensor.dtype for tensor in tensors if tensor.dtype != torch.float32), None)
+    if other is not None:
+        return f"the kernels compute in float32, and a tensor is {other}"
+    if torch.is_autocast_enabled("cpu"):
+        return "the kernels compute in float32, and autocast asks for another type"
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return "the kernels know the gradient of a run, not its transformations by torch.func"
+    return None
+
+
+def run(call: StackCall) -> TopStates:
+    """`output` and the final states of a run.
+
+    Args:
+        call: the run.
+    """
+    kept = _compute(call, cells=False)
+    return TopStates(kept.outputs[-1], kept.h_n, kept.c_n)
+
+
+def unroll(call: StackCall) -> StackStates:
+    """Every state of a run, as the kernels leave them.
+
+    Args:
+        call: the run.
+    """
+    kept, shape = _compute(call, cells=True), call.shape
+    planes = torch.stack(kept.outputs).unflatten(-1, (shape.num_directions, shape.state_size))
+    hidden = planes.permute(0, 3, 1, 2, 4)
+    if not kept.cells:
+        return StackStates(hidden, None)
+    cell = torch.stack(kept.cells).unflatten(0, (shape.num_layers, shape.num_directions))
+    return StackStates(hidden, cell)
+
+
+def _compute(call: StackCall, *, cells: bool) -> Kept:
+    if not (call.dropout and call.training and call.shape.num_layers > 1):
+        return _compute_stack(call.shape, call, flat(call.weights), call.x, call.h0, call.c0, cells)
+    return _compute_by_layer(call, cells)
+
+
+def _compute_by_layer(call: StackCall, cells: bool) -> Kept:
+    """Layer by layer, for what happens between layers."""
+    shape, count = call.shape, call.shape.num_directions
+    x, parts = call.x, []
+    for layer in range(shape.num_layers):
+        rows = slice(layer * count, (layer + 1) * count)
+        one = StackShape(
+            shape.cell,
+            shape.layer_input_size(layer),
+            shape.hidden_size,
+            1,
+            shape.bidirectional,
+            shape.bias,
+            shape.proj_size,
+        )
+        c0 = None if call.c0 is None else call.c0[rows]
+        part = _compute_stack(one, call, flat(call.weights[rows]), x, call.h0[rows], c0, cells)
+        parts.append(part)
+        x = dropout(part.outputs[0], call.dropout, training=True)
+    finals = [part.c_n for part in parts if part.c_n is not None]
+    return Kept(
+        [part.outputs[0] for part in parts],
+        torch.cat([part.h_n for part in parts]),
+        torch.cat(finals) if finals else None,
+        [cell for part in parts for cell in part.cells],
+        [],
+    )
+
+
+def _compute_stack(
+    shape: StackShape,
+    call: StackCall,
+    weights: list[Tensor],
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    cells: bool,
+) -> Kept:
+    tensors = [x, h0, *weights] + ([] if c0 is None else [c0])
+    differentiable = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    if not differentiable and not torch.compiler.is_compiling() and type(x) is Tensor:
+        return compute(shape, x, h0, c0, call.lengths, weights, cells=cells, gates=False)
+    wanted = Wanted(cells=cells or differentiable, gates=differentiable)
+    found = recurrent(
+        x, h0, c0, call.lengths, weights, shape.cell, sizes_of(shape), wanted.cells, wanted.gates
+    )
+    return by_name(shape, found, wanted)

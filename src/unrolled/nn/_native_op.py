@@ -1,0 +1,395 @@
+"""The compiled stack as PyTorch operators: forward, fake, gradient, reference for its gradient.
+
+Tensors come and go as flat lists, since that is what an operator's schema can say; `Kept` names
+what is in them.
+"""
+
+import weakref
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..grid import Cell, StackShape
+from ..kernels import best_slices, gates_row, recurrent_stack
+from . import _reference_engine
+from ._stack_call import StackCall
+from ._weights import LayerWeights, weight_names
+
+Sizes = list[int]
+
+
+class Kept(NamedTuple):
+    """What a run returns.
+
+    Attributes:
+        outputs: h of each layer, directions side by side, (step, batch, output).
+        h_n: final hidden states, a row per layer and direction.
+        c_n: final cell states; `None` but for an LSTM.
+        cells: c of each row of `h_n`, (step, batch, cell); none where they were not asked for.
+        gates: of each row, for the gradient; none where they were not asked for.
+    """
+
+    outputs: list[Tensor]
+    h_n: Tensor
+    c_n: Tensor | None
+    cells: list[Tensor]
+    gates: list[Tensor]
+
+
+class Wanted(NamedTuple):
+    """What a run is asked for beside outputs and final states, as `Kept` names it."""
+
+    cells: bool
+    gates: bool
+
+
+def sizes_of(shape: StackShape) -> Sizes:
+    """A shape as an operator's argument.
+
+    Args:
+        shape: the stack; its cell is an argument of its own.
+    """
+    return [
+        shape.input_size,
+        shape.hidden_size,
+        shape.num_layers,
+        int(shape.bidirectional),
+        int(shape.bias),
+        shape.proj_size,
+    ]
+
+
+def shape_of(cell: str, sizes: Sequence[int]) -> StackShape:
+    """The shape that `sizes_of` wrote down.
+
+    Args:
+        cell: its cell.
+        sizes: the rest.
+    """
+    found: Cell = cell  # type: ignore[assignment]
+    size, hidden, layers, bidirectional, bias, proj = sizes
+    return StackShape(found, size, hidden, layers, bool(bidirectional), bool(bias), proj)
+
+
+def flat(weights: list[LayerWeights]) -> list[Tensor]:
+    """The weights of all rows, one after the other.
+
+    Args:
+        weights: one `LayerWeights` per row of `hidden_state`.
+    """
+    return [weight for row in weights for weight in row.present()]
+
+
+def by_name(shape: StackShape, tensors: Sequence[Tensor], kept: Wanted) -> Kept:
+    """What is in the list that the operator returns.
+
+    Args:
+        shape: the stack.
+        tensors: the list.
+        kept: what was asked for.
+    """
+    left = list(tensors)
+
+    def take(count: int) -> list[Tensor]:
+        taken = left[:count]
+        del left[:count]
+        return taken
+
+    outputs = take(shape.num_layers)
+    [h_n] = take(1)
+    c_n = take(1)[0] if shape.has_cell_state else None
+    cells = take(shape.num_rows) if kept.cells and shape.has_cell_state else []
+    return Kept(outputs, h_n, c_n, cells, take(shape.num_rows) if kept.gates else [])
+
+
+def compute(
+    shape: StackShape,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: Sequence[Tensor],
+    *,
+    cells: bool,
+    gates: bool,
+) -> Kept:
+    """Run a stack, past PyTorch's dispatcher.
+
+    Args:
+        shape: the stack.
+        x: the input, time first.
+        h0: initial hidden states.
+        c0: initial cell states, for an LSTM.
+        lengths: real steps of each sample; padded steps of what is returned are 0.
+        weights: of all rows, one after the other.
+        cells: whether c of every step is wanted.
+        gates: whether a gradient will be.
+    """
+    steps, batch = x.shape[:2]
+    kept = _room(shape, x, steps, batch, lengths is not None, Wanted(cells, gates))
+    rows = _rows(shape, weights)
+    threads = torch.get_num_threads()
+    _stack(shape, weights).forward(
+        rows,
+        _side_by_side(x),
+        h0.detach().contiguous(),
+        None if c0 is None else c0.detach().contiguous(),
+        lengths,
+        kept.outputs,
+        kept.h_n,
+        kept.c_n,
+        kept.cells,
+        kept.gates,
+        best_slices(batch, shape.num_directions, threads),
+        threads,
+    )
+    return kept
+
+
+@torch.library.custom_op("unrolled::recurrent", mutates_args=())
+def recurrent(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: list[Tensor],
+    cell: str,
+    sizes: list[int],
+    cells: bool,
+    gates: bool,
+) -> list[Tensor]:
+    """`compute` as an operator; the fields of `Kept` one after the other."""
+    found = compute(shape_of(cell, sizes), x, h0, c0, lengths, weights, cells=cells, gates=gates)
+    return _flattened(found)
+
+
+@recurrent.register_fake
+def _(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: list[Tensor],
+    cell: str,
+    sizes: list[int],
+    cells: bool,
+    gates: bool,
+) -> list[Tensor]:
+    shape = shape_of(cell, sizes)
+    return _flattened(_room(shape, x, x.shape[0], x.shape[1], False, Wanted(cells, gates)))
+
+
+@torch.library.custom_op("unrolled::recurrent_backward", mutates_args=())
+def recurrent_backward(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: list[Tensor],
+    outputs: list[Tensor],
+    cells: list[Tensor],
+    gates: list[Tensor],
+    grad_outputs: list[Tensor],
+    grad_is_given: list[bool],
+    cell: str,
+    sizes: list[int],
+    of_x: bool,
+) -> list[Tensor]:
+    """The gradients of x, h0, c0 and the weights, of which the first has no size if not wanted.
+
+    `grad_outputs` are those of the outputs, h_n, c_n and cells that `grad_is_given` says are there.
+    """
+    shape = shape_of(cell, sizes)
+    given = iter(grad_outputs)
+    grads = [_side_by_side(next(given)) if there else None for there in grad_is_given]
+    layers, rows = shape.num_layers, shape.num_rows
+    of_outputs, of_h_n, rest = grads[:layers], grads[layers], grads[layers + 1 :]
+    of_c_n = rest.pop(0) if shape.has_cell_state else None
+    found = _gradient_room(x, h0, c0, weights, of_x)
+    of_weights = found[2 + (c0 is not None) :]
+    per_row = len(weights) // rows
+    threads = torch.get_num_threads()
+    _stack(shape, weights).backward(
+        _rows(shape, weights),
+        _side_by_side(x),
+        h0.detach().contiguous(),
+        None if c0 is None else c0.detach().contiguous(),
+        lengths,
+        outputs,
+        cells,
+        gates,
+        of_outputs,
+        None if of_h_n is None else of_h_n.contiguous(),
+        None if of_c_n is None else of_c_n.contiguous(),
+        rest if shape.has_cell_state else [],
+        found[0] if of_x else None,
+        found[1],
+        None if c0 is None else found[2],
+        [of_weights[at : at + per_row] for at in range(0, len(weights), per_row)],
+        best_slices(x.shape[1], shape.num_directions, threads),
+        threads,
+    )
+    return found
+
+
+@recurrent_backward.register_fake
+def _(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: list[Tensor],
+    outputs: list[Tensor],
+    cells: list[Tensor],
+    gates: list[Tensor],
+    grad_outputs: list[Tensor],
+    grad_is_given: list[bool],
+    cell: str,
+    sizes: list[int],
+    of_x: bool,
+) -> list[Tensor]:
+    return _gradient_room(x, h0, c0, weights, of_x)
+
+
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    x, h0, c0, lengths, weights, cell, sizes, _, gates = inputs
+    ctx.set_materialize_grads(False)
+    shape = shape_of(cell, sizes)
+    kept = by_name(shape, output, Wanted(cells=True, gates=gates))
+    ctx.shape = shape
+    ctx.counts = (len(weights), len(kept.outputs), len(kept.cells))
+    ctx.save_for_backward(x, h0, c0, lengths, *weights, *kept.outputs, *kept.cells, *kept.gates)
+
+
+def _backward(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
+    shape: StackShape = ctx.shape
+    x, h0, c0, lengths, *rest = ctx.saved_tensors
+    ends = [sum(ctx.counts[: n + 1]) for n in range(3)]
+    weights, outputs = rest[: ends[0]], rest[ends[0] : ends[1]]
+    cells, gates = rest[ends[1] : ends[2]], rest[ends[2] :]
+    wanted = grads[: len(grads) - len(gates)]
+    nothing_more = (None, None, None, None)
+    if torch.is_grad_enabled():  # somebody will differentiate this gradient
+        of_x, of_h0, of_c0, of_weights = _by_reference(shape, x, h0, c0, lengths, weights, wanted)
+        return (of_x, of_h0, of_c0, None, of_weights, *nothing_more)
+    found = recurrent_backward(
+        x,
+        h0,
+        c0,
+        lengths,
+        weights,
+        outputs,
+        cells,
+        gates,
+        [grad for grad in wanted if grad is not None],
+        [grad is not None for grad in wanted],
+        shape.cell,
+        sizes_of(shape),
+        ctx.needs_input_grad[0],
+    )
+    of_x = found[0] if ctx.needs_input_grad[0] else None
+    of_c0 = None if c0 is None else found[2]
+    return (of_x, found[1], of_c0, None, found[2 + (c0 is not None) :], *nothing_more)
+
+
+recurrent.register_autograd(_backward, setup_context=_setup)
+
+
+def _by_reference(
+    shape: StackShape,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: list[Tensor],
+    grads: list[Tensor | None],
+) -> tuple[Tensor | None, Tensor | None, Tensor | None, list[Tensor | None]]:
+    """The same gradients by the reference engine, which can be differentiated again."""
+    per_row = len(weights) // shape.num_rows
+    names = [name.split("_l", 1)[0] for name in weight_names(shape, 0, "forward")]
+    rows = [
+        LayerWeights(**dict(zip(names, weights[at : at + per_row], strict=True)))
+        for at in range(0, len(weights), per_row)
+    ]
+    with torch.enable_grad():
+        states = _reference_engine.unroll(StackCall(shape, rows, x, h0, c0, lengths, 0.0, False))
+        layers = [
+            torch.cat(list(states.hidden[layer]), dim=-1) for layer in range(shape.num_layers)
+        ]
+        finals = _reference_engine.finals(states, lengths)
+        of_cells = [] if states.cell is None else list(states.cell.flatten(0, 1))
+        values = [*layers, *(final for final in finals if final is not None), *of_cells]
+        pairs = [(v, g) for v, g in zip(values, grads, strict=True) if g is not None]
+        inputs = [t for t in (x, h0, c0, *weights) if t is not None and t.requires_grad]
+        found = iter(
+            torch.autograd.grad(
+                [value for value, _ in pairs],
+                inputs,
+                [grad for _, grad in pairs],
+                create_graph=True,
+                allow_unused=True,
+            )
+        )
+    every = [
+        next(found) if t is not None and t.requires_grad else None for t in (x, h0, c0, *weights)
+    ]
+    return every[0], every[1], every[2], every[3:]
+
+
+def _room(
+    shape: StackShape, like: Tensor, steps: int, batch: int, ragged: bool, wanted: Wanted
+) -> Kept:
+    """Memory for what a run returns; of ragged batches the padding is 0."""
+    make = like.new_zeros if ragged else like.new_empty
+    rows = shape.num_rows
+    per_step = (steps, batch)
+    cells = rows if wanted.cells and shape.has_cell_state else 0
+    row = gates_row(shape) if wanted.gates else 0
+    return Kept(
+        [make(*per_step, shape.output_size) for _ in range(shape.num_layers)],
+        like.new_empty(rows, batch, shape.state_size),
+        like.new_empty(rows, batch, shape.cell_size) if shape.has_cell_state else None,
+        [make(*per_step, shape.cell_size) for _ in range(cells)],
+        [like.new_empty(steps * batch, row) for _ in range(rows if wanted.gates else 0)],
+    )
+
+
+def _gradient_room(
+    x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor], of_x: bool
+) -> list[Tensor]:
+    of_input = x.new_zeros(x.shape if of_x else (0,))
+    states = [h0.new_empty(h0.shape)] + ([] if c0 is None else [c0.new_empty(c0.shape)])
+    return [of_input, *states, *(weight.new_zeros(weight.shape) for weight in weights)]
+
+
+def _flattened(kept: Kept) -> list[Tensor]:
+    c_n = [] if kept.c_n is None else [kept.c_n]
+    return [*kept.outputs, kept.h_n, *c_n, *kept.cells, *kept.gates]
+
+
+def _rows(shape: StackShape, weights: Sequence[Tensor]) -> list[list[Tensor]]:
+    per_row = len(weights) // shape.num_rows
+    plain = [weight.detach().contiguous() for weight in weights]
+    return [plain[at : at + per_row] for at in range(0, len(plain), per_row)]
+
+
+def _side_by_side(x: Tensor) -> Tensor:
+    """What the kernels can read: only the elements of one step must lie side by side."""
+    x = x.detach()
+    return x if x.shape[-1] < 2 or x.stride(-1) == 1 else x.contiguous()
+
+
+# Packed weights live as long as the tensor that is first among them. Where they stand tells which
+# they are; whether they are still the same, the compiled stack sees for itself at every run.
+_STACKS: dict[tuple[int, StackShape], Any] = {}
+
+
+def _stack(shape: StackShape, weights: Sequence[Tensor]) -> Any:
+    key = (weights[0].data_ptr(), shape)
+    stack = _STACKS.get(key)
+    if stack is None:
+        stack = _STACKS[key] = recurrent_stack(shape)
+        weakref.finalize(weights[0], _STACKS.pop, key, None)
+    return stack

@@ -184,6 +184,7 @@ def test_the_core_works_where_nothing_else_is_installed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "fit" in done.stdout
     assert re.search(r"^torch +not installed$", done.stdout, flags=re.MULTILINE)
+    assert 'none (torch and jaxtyping not installed: pip install "unrolled[torch]")' in done.stdout
 
 
 def test_help_imports_nothing_heavy() -> None:

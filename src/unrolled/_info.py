@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
+_NEEDED_BY_LAYERS = ("torch", "jaxtyping")
 _PARTS = ("numpy", "torch", "lightning", "tokenizers", "safetensors")
 
 
@@ -55,8 +56,10 @@ def info() -> Info:
         **{part: _version(part) for part in _PARTS},
     }
     choice = isa()
-    if versions["torch"] is None:
-        engine, reason = None, 'PyTorch is not installed: pip install "unrolled[torch]"'
+    missing = [part for part in _NEEDED_BY_LAYERS if _version(part) is None]
+    if missing:
+        reason = f'{" and ".join(missing)} not installed: pip install "unrolled[torch]"'
+        engine = None
         threads = os.cpu_count() or 1
     else:
         import torch

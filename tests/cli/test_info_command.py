@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -35,3 +36,20 @@ def test_a_variable_that_names_what_is_not_there_is_one_sentence(variable: str) 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"unrolled info: {variable} is 'abacus'")
     assert done.stderr.count("\n") == 1
+
+
+def test_torch_without_the_rest_of_what_layers_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = metadata.version
+
+    def version(part: str) -> str:
+        if part == "jaxtyping":
+            raise metadata.PackageNotFoundError(part)
+        return installed(part)
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = info()
+    assert found.versions["torch"] is not None
+    assert (found.engine, found.engine_reason) == (
+        None,
+        'jaxtyping not installed: pip install "unrolled[torch]"',
+    )

@@ -69,7 +69,7 @@ def test_spaces_belong_to_the_text_and_empty_lines_to_nothing(tmp_path):
         (Columns("word", "phones"), "phones\tid\tword\nt\t7\ts\n"),
         (Columns("word", 1), "phones\tid\tword\nt\t7\ts\n"),
         (Columns(1, 2, header=True), "a\tb\ns\tt\n"),
-        (Columns(1, 2, separator=" | "), "s | t\n"),
+        (Columns(1, 2, delimiter=" | "), "s | t\n"),
         (Columns(1, 1), "s\n"),
     ],
 )
@@ -91,7 +91,7 @@ def test_columns_by_number_and_by_name(tmp_path, columns, content):
             "PATH:2: there is no tab on this line, but the target is wanted from column 2; put a "
             "tab between source and target, or choose other columns.",
         ),
-        (b"a\tb\n", Columns(separator=";"), "PATH:1: there is no ';' on this line"),
+        (b"a\tb\n", Columns(delimiter=";"), "PATH:1: there is no ';' on this line"),
         (
             b"a\tb\n",
             Columns(1, 3),
@@ -182,7 +182,7 @@ def test_a_line_that_never_ends(tmp_path):
         ((0, 2), "the source column is 0; give its number, counted from 1, or its name"),
         ((1, -1), "the target column is -1; give its number"),
         ((1, "phones", "\t", False), "the target column is the name 'phones', but the file is"),
-        ((1, 2, ""), "the separator of the columns is empty; the usual one is a tab"),
+        ((1, 2, ""), "the delimiter of the columns is empty; the usual one is a tab"),
     ],
 )
 def test_impossible_columns(arguments, message):

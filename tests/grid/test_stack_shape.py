@@ -134,6 +134,7 @@ def test_refuses_what_no_stack_has(fields: dict, error: type[Exception], message
             "top.",
         ),
         (1, ("0", "forward"), TypeError, "layer is '0', of type str; it must be an integer."),
+        (2, (True, "forward"), TypeError, "layer is True, of type bool; it must be an integer."),
         (1, (0, "up"), ValueError, "direction is 'up'; it must be 'forward' or 'reverse'."),
         (
             1,

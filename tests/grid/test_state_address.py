@@ -86,6 +86,11 @@ def test_takes_numpy_integers_and_keeps_plain_ones() -> None:
             TypeError,
             "layer of a state address is 1.0, of type float; it must be an integer.",
         ),
+        (
+            ("hidden", True, "forward", 0),
+            TypeError,
+            "layer of a state address is True, of type bool; it must be an integer.",
+        ),
     ],
 )
 def test_refuses_a_wrong_field(fields: tuple, error: type[Exception], message: str) -> None:

@@ -274,6 +274,16 @@ class TestRefusals:
                 "step is 'first', of type str; it must be an integer.",
             ),
             (
+                {"layer": True},
+                TypeError,
+                "layer is True, of type bool; it must be an integer.",
+            ),
+            (
+                {"layer": 0, "step": False},
+                TypeError,
+                "step is False, of type bool; it must be an integer.",
+            ),
+            (
                 {"layer": 0, "direction": "reverse"},
                 ValueError,
                 "direction is 'reverse', but this run went forward only; ask for 'forward'.",
@@ -307,7 +317,8 @@ class TestRefusals:
         with pytest.raises(IndexError) as refusal:
             self.GRID[index]
         assert str(refusal.value) == (
-            "a grid takes three indices, grid[layer, direction, step], or one StateAddress."
+            f"the index is {index!r}; a grid takes three, grid[layer, direction, step], or one "
+            "StateAddress."
         )
 
     def test_of_what_map_returns(self) -> None:

@@ -21,7 +21,15 @@ CASES = [
     ((X.half(),), {}, ValueError, "input is torch.float16 but"),
     ((X.to("meta"),), {}, ValueError, "input is on meta but the weights are on cpu"),
     ((X.to_sparse(),), {}, ValueError, "input is torch.sparse_coo; make it dense"),
-    (([1, 2],), {}, TypeError, "input is a list; give a tensor"),
+    ((3,), {}, TypeError, "input is of type int; give a tensor"),
+    ((X, "zeros"), {}, TypeError, "h_0 is of type str; give a tensor"),
+    (
+        (X,),
+        {"lengths": torch.tensor([5, 2], device="meta")},
+        ValueError,
+        "lengths are on the meta device, which holds no values; give real ones",
+    ),
+    (([1, 2],), {}, TypeError, "input is a list of 2; give a tensor"),
     ((torch.zeros(0, 2, 3),), {}, ValueError, "the input has 0 steps"),
     (
         (X, torch.zeros(1, 3, 4)),
@@ -30,7 +38,12 @@ CASES = [
         r"h_0 has shape \(1, 3, 4\); it must be \(1, 2, 4\)",
     ),
     ((X, torch.zeros(1, 2, 4).double()), {}, ValueError, "h_0 is torch.float64"),
-    ((X, (torch.zeros(1, 2, 4),) * 2), {}, TypeError, "the initial state is a tuple of 2; a gru"),
+    (
+        (X, (torch.zeros(1, 2, 4),) * 2),
+        {},
+        TypeError,
+        "state is a tuple of 2; only an LSTM has a cell",
+    ),
     (
         (X[:, 0], torch.zeros(1, 2, 4)),
         {},
@@ -74,6 +87,10 @@ def test_an_lstm_takes_a_pair() -> None:
         (lambda: nn.GRU(3, 4, 0), "num_layers is 0; it must be 1 or more"),
         (lambda: nn.GRU(-1, 4), "input_size is -1; it must be 0 or more"),
         (lambda: nn.GRU(3, 4, 2, dropout=1.5), "dropout is 1.5; it must be a number from 0 to 1"),
+        (lambda: nn.GRU(3, 4, 2, dropout="0.1"), "dropout is '0.1'; it must be a number from 0"),
+        (lambda: nn.GRU(3, 4, 2, dropout=True), "dropout is True; it must be a number from 0 to"),
+        (lambda: nn.GRU(3, 4, dtype=torch.int64), "dtype is torch.int64; weights must be of a"),
+        (lambda: nn.LSTMCell(3, 4, dtype=torch.int8), "dtype is torch.int8; weights must be of a"),
         (lambda: nn.RNN(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'; it must be 'tanh' or"),
         (lambda: nn.RNNCell(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"),
         (

@@ -184,6 +184,7 @@ def test_the_core_works_where_nothing_else_is_installed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "fit" in done.stdout
     assert re.search(r"^torch +not installed$", done.stdout, flags=re.MULTILINE)
+    assert 'none (torch and jaxtyping not installed: pip install "unrolled[torch]")' in done.stdout
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -204,3 +205,38 @@ def test_help_imports_nothing_heavy() -> None:
     )
     assert done.stderr.strip() == "[]"
     assert "fit" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from unrolled.cli import main; assert main(['predict', MODEL, 'abc', '--json']) == 0",
+        "import unrolled; unrolled.from_pretrained(MODEL).predict(['abc'], beam_size=2)",
+    ],
+    ids=["command", "function"],
+)
+def test_predicting_imports_nothing_that_trains(code: str) -> None:
+    training = {
+        "lightning",
+        "sympy",
+        "rapidfuzz",
+        "rich",
+        "tensorboardX",
+        "torchmetrics",
+    }  # sympy comes with PyTorch's compiler
+    if code.startswith("import unrolled"):
+        training |= {"jsonargparse", "yaml"}
+    model = ROOT / "tests" / "models" / "v0.1.0"
+    lines = (
+        f"MODEL = {str(model)!r}",
+        code,
+        "import sys",
+        "print(sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    imported = set(ast.literal_eval(done.stderr.splitlines()[-1]))
+    assert "torch" in imported
+    assert not imported & training

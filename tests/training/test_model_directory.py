@@ -437,9 +437,19 @@ def test_weights_that_are_missing_or_too_many(saved: Path) -> None:
     assert "extra is float32[2], expected missing" in refusal(saved)
 
 
-def test_weights_of_another_type(saved: Path) -> None:
-    resave_weights(saved, lambda weights: {k: v.double() for k, v in weights.items()})
-    assert "float64" in refusal(saved)
+def test_weights_of_one_other_type_are_taken_as_they_are(tmp_path: Path) -> None:
+    transducer = untrained()
+    transducer.model.double()
+    transducer.save_pretrained(tmp_path / "model")
+    loaded = from_pretrained(tmp_path / "model")
+    assert {weight.dtype for weight in loaded.model.parameters()} == {torch.float64}
+    assert said_by(loaded) == said_by(transducer)
+
+
+def test_weights_of_several_types(saved: Path) -> None:
+    name = "encoder.embedding.weight"
+    resave_weights(saved, lambda weights: {**weights, name: weights[name].double()})
+    assert f"{name} is float64" in refusal(saved)
     assert "expected float32" in refusal(saved)
 
 

@@ -1,6 +1,5 @@
 """A run that was killed or stopped ends bit for bit where it would have ended."""
 
-import csv
 import json
 import os
 import random
@@ -15,12 +14,12 @@ from typing import Any
 import pytest
 import torch
 from dying_fits import three_epochs
+from run_files import LAST, checkpoint, lines
 
 from unrolled.errors import TrainingError
 from unrolled.seq2seq import FitResult
 
 HERE = Path(__file__).parent
-LAST = Path("checkpoints", "last.ckpt")
 
 # name: where the run is hit, at which call, by what, and the step it goes on from.
 DEATHS = {
@@ -83,18 +82,6 @@ def dead_runs(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     return {fit["output"].rpartition("/")[2]: end for fit, end in zip(fits, ends, strict=True)} | {
         "folder": folder
     }
-
-
-def checkpoint(directory: Path) -> dict[str, Any]:
-    """What stands in the last checkpoint."""
-    content: dict[str, Any] = torch.load(directory / LAST, weights_only=True)
-    return content
-
-
-def lines(directory: Path) -> list[dict[str, str]]:
-    """The log but for the time, which is never twice the same."""
-    with (directory / "logs" / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
 def assert_same_end(resumed: FitResult, whole: FitResult) -> None:

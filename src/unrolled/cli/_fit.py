@@ -66,6 +66,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = fit(**settings)
     except TrainingInterruptedError as interrupt:
+        if not _is_first_process():
+            return 0  # the first one says it, and Lightning ends it where another one fails
         raise KeyboardInterrupt(f"{interrupt} {_go_on(arguments)}") from None
     except MisconfigurationException as fault:
         raise UsageError(f"this machine cannot train that way: {fault}") from fault

@@ -247,7 +247,7 @@ def _add_machine(parser: CommandParser) -> None:
     )
     group.add_argument(
         "--strategy",
-        choices=("auto", "ddp", "ddp_spawn"),
+        choices=("auto", "ddp"),
         default="auto",
         help="how several processes share the work",
     )

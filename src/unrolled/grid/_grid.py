@@ -218,7 +218,8 @@ class StateGrid:
             return self.at(index)
         if not isinstance(index, tuple) or len(index) != 3:
             raise IndexError(
-                "a grid takes three indices, grid[layer, direction, step], or one StateAddress."
+                f"the index is {index!r}; a grid takes three, grid[layer, direction, step], or one "
+                "StateAddress."
             )
         layer, direction, step = index
         row = (

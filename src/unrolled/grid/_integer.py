@@ -4,7 +4,7 @@ import operator
 
 
 def check_integer(value: object, name: str) -> int:
-    """Take any integer, NumPy's too, and refuse what is not one.
+    """Take any integer, NumPy's too, and refuse what is not one; truth values are not.
 
     Args:
         value: what was given.
@@ -14,8 +14,8 @@ def check_integer(value: object, name: str) -> int:
         TypeError: the value is not an integer.
     """
     try:
-        return operator.index(value)  # type: ignore[arg-type]
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(
-            f"{name} is {value!r}, of type {type(value).__name__}; it must be an integer."
-        ) from None
+        pass
+    raise TypeError(f"{name} is {value!r}, of type {type(value).__name__}; it must be an integer.")

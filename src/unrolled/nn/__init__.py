@@ -1,17 +1,18 @@
 """Recurrent layers in PyTorch whose every state can be seen by name."""
 
-from ._attended import Attended as Attended
-from ._attention import AdditiveAttention as AdditiveAttention
-from ._attention import ConcatAttention as ConcatAttention
-from ._attention import DotAttention as DotAttention
-from ._attention import GeneralAttention as GeneralAttention
+from ._additive_attention import AdditiveAttention as AdditiveAttention
+from ._attention import Attended as Attended
+from ._attention import Attention as Attention
 from ._bridge import Bridge as Bridge
 from ._bridge_map import BridgeLine as BridgeLine
 from ._bridge_map import BridgeMap as BridgeMap
 from ._bridge_map import FinalState as FinalState
+from ._concat_attention import ConcatAttention as ConcatAttention
+from ._dot_attention import DotAttention as DotAttention
 from ._engine import current_engine as current_engine
 from ._engine import engine as engine
 from ._engine import engine_names as engine_names
+from ._general_attention import GeneralAttention as GeneralAttention
 from ._gru import GRU as GRU
 from ._gru_cell import GRUCell as GRUCell
 from ._lstm import LSTM as LSTM

@@ -7,7 +7,7 @@ import torch
 from torch import _VF, Tensor, nn
 
 from ..grid import Cell, StackShape
-from ._checks import check_initial_state, check_input
+from ._checks import check_initial_state, check_input, check_weight_type
 from ._engine import current_engine
 from ._equations import CellState, cell_step
 from ._weights import LayerWeights
@@ -38,7 +38,11 @@ def register_cell_weights(
         shape: its sizes.
         device: where the parameters are made.
         dtype: their type.
+
+    Raises:
+        ValueError: it is a type that has no gradients.
     """
+    check_weight_type(dtype)
     gates = shape.num_gates * shape.hidden_size
     sizes: dict[str, tuple[int, ...]] = {
         "weight_ih": (gates, shape.input_size),

@@ -9,6 +9,19 @@ from torch import Tensor
 from ..grid import StackShape, check_lengths
 
 
+def check_weight_type(dtype: torch.dtype | None) -> None:
+    """Refuse a type in which weights cannot be trained.
+
+    Args:
+        dtype: what was given; `None` is PyTorch's default.
+
+    Raises:
+        ValueError: it is a type that has no gradients.
+    """
+    if dtype is not None and not dtype.is_floating_point:
+        raise ValueError(f"dtype is {dtype}; weights must be of a floating-point type.")
+
+
 def check_input(
     input: object, *, size: int, name: str = "input", like: Tensor, ranks: tuple[int, ...]
 ) -> Tensor:
@@ -26,7 +39,7 @@ def check_input(
         ValueError: its rank, size, type, device or layout is not the layer's.
     """
     if not isinstance(input, Tensor):
-        raise TypeError(f"{name} is a {type(input).__name__}; give a tensor.")
+        raise TypeError(f"{name} is {_describe(input)}; give a tensor.")
     if input.dim() not in ranks:
         expected = " or ".join(str(rank) for rank in ranks)
         raise ValueError(
@@ -90,6 +103,8 @@ def check_sample_lengths(
         TypeError: the lengths are not integers.
         ValueError: there is not one per sample, or one is below 1 or above `steps`.
     """
+    if isinstance(lengths, Tensor) and lengths.is_meta:
+        raise ValueError("lengths are on the meta device, which holds no values; give real ones.")
     plain = lengths.detach().cpu().numpy() if isinstance(lengths, Tensor) else lengths
     checked = check_lengths(plain, batch=batch, steps=steps, allow_none=False)
     return None if bool(np.all(checked == steps)) else torch.from_numpy(checked)
@@ -122,7 +137,7 @@ def check_initial_state(
         )
     if isinstance(hx, (tuple, list)):
         raise TypeError(
-            f"the initial state is {_describe(hx)}; a {shape.cell} has no cell state, "
+            f"the initial state is {_describe(hx)}; only an LSTM has a cell state, "
             "give the tensor h_0 alone."
         )
     return _check_state(hx, "h_0", shape, shape.state_size, batch, like), None
@@ -148,4 +163,4 @@ def _check_state(
 def _describe(value: object) -> str:
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of {len(value)}"
-    return "a tensor" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    return "a tensor" if isinstance(value, Tensor) else f"of type {type(value).__name__}"

@@ -1,6 +1,7 @@
 """What `RNN`, `GRU` and `LSTM` check and say about their arguments."""
 
 import warnings
+from numbers import Real
 
 from torch import nn
 
@@ -18,7 +19,8 @@ def check_settings(dropout: float, num_layers: int) -> float:
     Raises:
         ValueError: it is not a number from 0 to 1.
     """
-    if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+    is_number = isinstance(dropout, Real) and not isinstance(dropout, bool)
+    if not is_number or not 0 <= dropout <= 1:
         raise ValueError(
             f"dropout is {dropout!r}; it must be a number from 0 to 1, "
             "the probability of an element being zeroed."

@@ -5,11 +5,12 @@ ragged batches and every state of the grid.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import _VF, Tensor
+from torch._compile import _disable_dynamo
 from torch.nn.functional import dropout as zero_some
 from torch.nn.functional import linear
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -242,12 +243,17 @@ _OPERATORS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
 
 
 # torch.compile cannot trace PyTorch's LSTM for training; torch.nn.LSTM leaves its graph there too.
-_EAGER_LSTM: Callable[..., tuple[Tensor, ...]] = torch.compiler.disable(_VF.lstm)  # type: ignore[no-untyped-call]
+# `torch.compiler.disable` says the same but imports the compiler at once, which takes as long as
+# importing PyTorch; this one imports it at the first call.
+@_disable_dynamo
+def _eager_lstm(*arguments: Any) -> tuple[Tensor, ...]:
+    found: tuple[Tensor, ...] = _VF.lstm(*arguments)
+    return found
 
 
 def _operator_of(cell: Cell) -> Callable[..., tuple[Tensor, ...]]:
     if cell == "lstm" and torch.compiler.is_dynamo_compiling():
-        return _EAGER_LSTM
+        return _eager_lstm
     return _OPERATORS[cell]
 
 

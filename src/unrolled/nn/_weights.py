@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..grid import Direction, StackShape
+from ._checks import check_weight_type
 
 
 class LayerWeights(NamedTuple):
@@ -58,7 +59,11 @@ def register_weights(
         shape: the stack.
         device: where the parameters are made.
         dtype: their type.
+
+    Raises:
+        ValueError: it is a type that has no gradients.
     """
+    check_weight_type(dtype)
     gates = shape.num_gates * shape.hidden_size
     for layer, direction in shape.rows():
         sizes: dict[str, tuple[int, ...]] = {

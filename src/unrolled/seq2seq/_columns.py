@@ -13,7 +13,7 @@ class Columns:
     Attributes:
         source: number of the column, 1 first, or its name in the header line.
         target: likewise.
-        separator: what stands between columns.
+        delimiter: what stands between columns.
         header: whether the first line names the columns; by default where a column is a name.
 
     Raises:
@@ -22,7 +22,7 @@ class Columns:
 
     source: int | str = 1
     target: int | str = 2
-    separator: str = "\t"
+    delimiter: str = "\t"
     header: bool | None = None
 
     def __post_init__(self) -> None:
@@ -37,8 +37,8 @@ class Columns:
                     f"the {side} column is the name {column!r}, but the file is said to have no "
                     "header line; give the number of the column or say that there is a header."
                 )
-        if not self.separator:
-            raise DataError("the separator of the columns is empty; the usual one is a tab.")
+        if not self.delimiter:
+            raise DataError("the delimiter of the columns is empty; the usual one is a tab.")
 
     @property
     def has_header(self) -> bool:
@@ -57,7 +57,7 @@ class Columns:
         Raises:
             DataError: a column is asked for by a name that is not there, or there twice.
         """
-        names = first_line.split(self.separator)
+        names = first_line.split(self.delimiter)
         return _place(path, "source", self.source, names), _place(
             path, "target", self.target, names
         )

@@ -44,6 +44,7 @@ class PairsDataModule(lightning.LightningDataModule):
         tokens_per_batch: symbols in a batch, padding included.
         max_length: most symbols of a source or a target.
         seed: of the order of the pairs.
+        processes: that share an epoch; each has its own number in its Trainer.
         workers: processes that fill batches ahead; see `TokenBatches`.
         watch: called now and then with the file that is read and the number of pairs so far.
 
@@ -63,6 +64,7 @@ class PairsDataModule(lightning.LightningDataModule):
         tokens_per_batch: int = 2048,
         max_length: int = 1000,
         seed: int = 1,
+        processes: int = 1,
         workers: int = 0,
         watch: Callable[[Path, int], None] | None = None,
     ) -> None:
@@ -75,6 +77,7 @@ class PairsDataModule(lightning.LightningDataModule):
         self.tokens_per_batch = tokens_per_batch
         self.max_length = max_length
         self.seed = seed
+        self.processes = processes
         self.workers = workers
         self.watch = watch
         self.start = (0, 0)
@@ -97,7 +100,7 @@ class PairsDataModule(lightning.LightningDataModule):
         self.dev_corpus = self._encode(self.dev_path)
         self.references = read_references(self.dev_path, self.columns)
         self.dev_batches()  # a pair that does not fit is found now, not after the first epoch
-        self._batches = self._train_batches(rank=0, world_size=1)
+        self._batches = self._train_batches(rank=0, world_size=self.processes)
 
     def train_dataloader(self) -> TokenBatches:
         """The training batches, this process's share of them."""

@@ -1,27 +1,16 @@
 """The attentional decoder."""
 
-from typing import NamedTuple, Protocol, cast, runtime_checkable
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ..grid import Cell, StackShape
-from ..nn import Attended, DotAttention
+from ..nn import Attention, DotAttention
 from ._decoder_state import DecoderState
 from ._special import PAD
 from ._stack import make_stack, run_stack
-
-
-@runtime_checkable
-class Attention(Protocol):
-    """An attention of `unrolled.nn`, or anything with these two methods of theirs."""
-
-    def project(self, memory: Tensor) -> Tensor:
-        """The keys of a memory."""
-
-    def read(self, query: Tensor, memory: Tensor, mask: Tensor, keys: Tensor) -> Attended:
-        """Read a memory that is 0 in its padding."""
 
 
 class Decoded(NamedTuple):

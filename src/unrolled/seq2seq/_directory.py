@@ -191,6 +191,11 @@ def _read_weights(path: Path, model: Seq2Seq) -> dict[str, Tensor]:
         raise ModelError(
             f"{path} is damaged or cut short ({error}); restore it from a copy of the model."
         ) from error
+    found_types = {tensor.dtype for tensor in weights.values()}
+    if len(found_types) == 1:
+        [dtype] = found_types
+        if dtype.is_floating_point:
+            model.to(dtype)
     parameters = dict(model.named_parameters())
     for name in sorted(parameters.keys() | weights.keys()):
         wanted, found = (_form(tensors.get(name)) for tensors in (parameters, weights))

@@ -43,7 +43,12 @@ class Scores:
 
     @property
     def symbol_error_rate(self) -> float:
-        """Edits, in percent of reference symbols (PER where symbols are phones)."""
+        """Edits, in percent of reference symbols (PER where symbols are phones).
+
+        Where the references hold no symbol, 0 without edits and 100 with any.
+        """
+        if not self.reference_symbols:
+            return 100.0 * bool(self.edits)
         return 100 * self.edits / self.reference_symbols
 
     def to_json(self) -> dict[str, object]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
@@ -173,7 +175,8 @@ def fit(
         accelerator: Lightning's: `"auto"`, `"cpu"`, `"gpu"`, ...
         devices: how many of them.
         num_nodes: machines.
-        strategy: how they work together.
+        strategy: how they work together: `"ddp"`, or `"auto"`, which is the same where there are
+            several. Each starts the calling program anew, so call `fit` from one that can be.
         progress: whether to draw a bar; by default where standard error is a terminal.
         report: called with a line of text after each epoch; by default it is printed above the
             bar, where there is one.
@@ -245,6 +248,8 @@ def fit(
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
+    _check_strategy(trainer, strategy)
+    processes = trainer.num_devices * trainer.num_nodes
     data = PairsDataModule(
         train,
         dev,
@@ -259,6 +264,7 @@ def fit(
         tokens_per_batch=tokens_per_batch,
         max_length=max_length,
         seed=seed,
+        processes=processes,
         watch=bar.reading if draws else None,
     )
     try:
@@ -276,7 +282,7 @@ def fit(
             "tokens_per_batch": tokens_per_batch,
             "seed": seed,
             "monitor": monitor,
-            "processes": trainer.num_devices * trainer.num_nodes,
+            "processes": processes,
         },
     }
     settings = {**asdict(optimization), **asdict(budget)}
@@ -340,19 +346,35 @@ def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]
     return architecture
 
 
+def _check_strategy(trainer: lightning.Trainer, name: str) -> None:
+    """Refuse what would train apart from the state that `fit` reports and saves.
+
+    Raises:
+        ValueError: the processes would be forked or spawned, or share out the weights.
+    """
+    known = isinstance(trainer.strategy, DDPStrategy | SingleDeviceStrategy)
+    if not known or isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
+        raise ValueError(
+            f"strategy is {name!r}, which comes to {type(trainer.strategy).__name__} here; give "
+            "'ddp' and run a script, or devices=1."
+        )
+
+
 @contextmanager
 def _quiet_trainer() -> Iterator[None]:
     """Leave talking to us: what Lightning says of devices is not for the user of `fit`."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("fabric", "pytorch")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             # Raised by Lightning about its own use of PyTorch's tree functions.
             warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _say_nothing(line: str) -> None:

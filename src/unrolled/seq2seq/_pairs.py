@@ -33,7 +33,7 @@ def read_pairs(path: str | Path, columns: Columns | None = None) -> Iterator[Pai
     """
     columns = Columns() if columns is None else columns
     path = Path(path)
-    separator = columns.separator
+    delimiter = columns.delimiter
     lines = read_lines(path)
     source_place, target_place = 0, 0
     found = False
@@ -44,11 +44,11 @@ def read_pairs(path: str | Path, columns: Columns | None = None) -> Iterator[Pai
                 continue
         if not text:
             continue
-        fields = text.split(separator)
+        fields = text.split(delimiter)
         try:
             source, target = fields[source_place], fields[target_place]
         except IndexError:
-            raise _too_few(path, number, fields, source_place, target_place, separator) from None
+            raise _too_few(path, number, fields, source_place, target_place, delimiter) from None
         if not source or source.isspace():
             raise _empty(path, number, "source")
         if not target or target.isspace():
@@ -61,10 +61,10 @@ def read_pairs(path: str | Path, columns: Columns | None = None) -> Iterator[Pai
 
 
 def _too_few(
-    path: Path, number: int, fields: list[str], source: int, target: int, separator: str
+    path: Path, number: int, fields: list[str], source: int, target: int, delimiter: str
 ) -> DataError:
     side, place = ("source", source) if source >= len(fields) else ("target", target)
-    name = "tab" if separator == "\t" else repr(separator)
+    name = "tab" if delimiter == "\t" else repr(delimiter)
     wanted = f"the {side} is wanted from column {place + 1}"
     if len(fields) == 1:
         return DataError(

@@ -1,0 +1,64 @@
+"""Attention by the dot product of query and a linear image of the memory."""
+
+from torch import Tensor, nn
+
+from ._attention import Attended, Keys, Mask, Memory, Query, ReadingSizes, attend, read_memory
+
+
+class GeneralAttention(nn.Module):
+    """The query times a linear image of each step of the memory.
+
+        score(q, m) = q . (W m)
+        weights     = softmax of the scores over the real source steps
+        context     = sum of weights * m
+
+    Any number of queries is answered at once. Source: Luong et al. (2015), section 3.1,
+    equation 8, "general".
+
+    Args:
+        query_size: features of a query.
+        memory_size: features of one step of the memory.
+    """
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.query_size, self.memory_size = query_size, memory_size
+        self.key = nn.Linear(memory_size, query_size, bias=False)
+
+    def project(self, memory: Memory) -> Keys:
+        """The keys of a memory, W m, to be computed once.
+
+        Args:
+            memory: (batch, source_step, memory).
+        """
+        keys: Tensor = self.key(memory)
+        return keys
+
+    def forward(
+        self, query: Query, memory: Memory, mask: Mask, keys: Keys | None = None
+    ) -> Attended:
+        """Read the memory; what stands in its padding never matters.
+
+        Args:
+            query: (batch, target_step, query).
+            memory: (batch, source_step, memory), most often an encoder's `output`.
+            mask: `True` where a source step is real, (batch, source_step).
+            keys: `project(memory)`, where it is at hand.
+
+        Raises:
+            TypeError: the mask is not of booleans.
+            ValueError: the sizes do not fit the module or each other.
+        """
+        sizes = ReadingSizes(self.query_size, self.memory_size, self.query_size)
+        return attend(self, query, memory, mask, keys, sizes=sizes)
+
+    def read(self, query: Query, memory: Memory, mask: Mask, keys: Keys) -> Attended:
+        """As `forward`, for keys at hand and a memory that is finite in its padding.
+
+        Args:
+            query: (batch, target_step, query).
+            memory: (batch, source_step, memory).
+            mask: `True` where a source step is real, (batch, source_step).
+            keys: `project(memory)`.
+        """
+        return read_memory(query @ keys.transpose(1, 2), memory, mask)

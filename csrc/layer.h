@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 // The linker keeps one copy of an inline function that is not inlined, and it may be that of an
 // instruction set which the machine lacks. So nothing here may have a copy, and the kernels
@@ -86,6 +87,8 @@ struct Forward {
   const Slice* slice;
   bool reverse;
   Grid<const float> x;
+  Grid<const std::int64_t> ids;  // where x is a table, which of its rows is read; else null
+  const float* table_gates;      // the table times the weights, a row of gates each; may be null
   Grid<float> h, c;     // c may have one place for all steps
   const float *h0, *c0; // (batch, state), (batch, units)
   float *h_n, *c_n;

@@ -57,7 +57,7 @@ void apply_cell(const Forward& task, std::size_t turn, std::size_t unit, float* 
   }
 }
 
-// The products of the inputs of some turns; a row of the gates for each of their rows.
+// The inputs of some turns times their weights; a row of the gates for each of their rows.
 void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, float* gates,
                      const float** x, float** gate_rows) {
   const Slice& slice = *task.slice;
@@ -65,20 +65,21 @@ void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, fl
   std::size_t rows = 0;
   for (std::size_t turn = first; turn < end; ++turn) {
     for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
-      x[rows] = task.x.at(slice.step(row, turn, task.reverse), slice.sample[row]);
+      const std::size_t step = slice.step(row, turn, task.reverse), sample = slice.sample[row];
       gate_rows[rows] = gates + rows * row_size;
+      if (task.table_gates != nullptr) {
+        std::memcpy(gate_rows[rows], task.table_gates + *task.ids.at(step, sample) * row_size,
+                    input_slots(task.size) * (row_size / task.size.slots()) * sizeof(float));
+      } else if (task.ids.data != nullptr) {
+        x[rows] = task.x.at(*task.ids.at(step, sample), 0);
+      } else {
+        x[rows] = task.x.at(step, sample);
+      }
       ++rows;
     }
   }
-  const std::size_t panels = panels_of(task.size.units);
-  const float* packed = task.packed.input;
-  for (std::size_t panel = 0; panel < panels; ++panel) {
-    for (std::size_t slot = 0; slot < input_slots(task.size); ++slot) {
-      multiply_panel(x, rows, packed + kPanel, task.size.input, packed, gate_rows,
-                     (slot * panels + panel) * kPanel);
-      packed += panel_size(task.size.input);
-    }
-  }
+  if (task.table_gates != nullptr) return;
+  multiply_input_rows(task.size, task.packed, x, rows, gate_rows);
 }
 
 // One panel of units of all gates that read the state.
@@ -201,6 +202,19 @@ Packed pack_forward(const LayerSize& size, const Weights& weights, float* packed
     result.projection = packed;
   }
   return result;
+}
+
+void multiply_input_rows(const LayerSize& size, const Packed& weights, const float* const* x,
+                         std::size_t rows, float* const* gates) {
+  const std::size_t panels = panels_of(size.units);
+  const float* packed = weights.input;
+  for (std::size_t panel = 0; panel < panels; ++panel) {
+    for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
+      multiply_panel(x, rows, packed + kPanel, size.input, packed, gates,
+                     (slot * panels + panel) * kPanel);
+      packed += panel_size(size.input);
+    }
+  }
 }
 
 void run_forward(const Forward& task) {

@@ -105,15 +105,39 @@ void Stack::use(const std::vector<Weights>& weights, std::size_t threads) {
   is_packed_ = true;
 }
 
+// The table times the weights of each direction of the first layer, if that is less work than
+// doing it for every step.
+std::vector<Aligned<float>> Stack::table_gates(const Batch& batch, const StackForward& run,
+                                               std::size_t threads) const {
+  std::vector<Aligned<float>> tables;
+  if (run.ids.data == nullptr || run.table_rows >= batch.rows()) return tables;
+  const std::size_t row_size = gates_row();
+  for (std::size_t direction = 0; direction < size_.directions; ++direction) {
+    tables.push_back(aligned<float>(run.table_rows * row_size));
+  }
+  std::vector<const float*> from(run.table_rows);
+  for (std::size_t row = 0; row < run.table_rows; ++row) from[row] = run.x.at(row, 0);
+  in_parallel(size_.directions, threads, [&](std::size_t direction) {
+    std::vector<float*> to(run.table_rows);
+    for (std::size_t row = 0; row < run.table_rows; ++row) {
+      to[row] = tables[direction].get() + row * row_size;
+    }
+    kernels_.multiply_input_rows(size_.layer(0), packed_[direction], from.data(), from.size(),
+                                 to.data());
+  });
+  return tables;
+}
+
 void Stack::forward(const Batch& batch, const StackForward& run, std::size_t threads) const {
   const std::size_t slices = batch.slices().size(), directions = size_.directions;
   const std::size_t tasks = size_.rows() * slices;
-  std::vector<Forward> forwards(tasks);
+  std::vector<Forward> forwards(tasks, Forward{});
   std::vector<Progress> done(tasks);
   std::vector<Aligned<float>> floats;
   std::vector<std::vector<const float*>> from(tasks);
   std::vector<std::vector<float*>> to(tasks);
   const std::size_t gates_row = this->gates_row();
+  const std::vector<Aligned<float>> tables = table_gates(batch, run, threads);
 
   for (std::size_t layer = 0; layer < size_.layers; ++layer) {
     for (std::size_t slice = 0; slice < slices; ++slice) {
@@ -129,6 +153,10 @@ void Stack::forward(const Batch& batch, const StackForward& run, std::size_t thr
         task.slice = &samples;
         task.reverse = direction == 1;
         task.x = layer == 0 ? run.x : constant(run.outputs[layer - 1]);
+        if (layer == 0) {
+          task.ids = run.ids;
+          task.table_gates = tables.empty() ? nullptr : tables[direction].get();
+        }
         task.h = half(run.outputs[layer], direction, size_.state());
         task.h0 = run.h0 + row * batch.samples() * size_.state();
         task.h_n = run.h_n + row * batch.samples() * size_.state();

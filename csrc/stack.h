@@ -68,6 +68,8 @@ std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t
 
 struct StackForward {
   Grid<const float> x;
+  Grid<const std::int64_t> ids{};       // where x is a table of so many rows; else null
+  std::size_t table_rows = 0;
   const float *h0, *c0;                 // (rows, batch, size)
   std::vector<Grid<float>> outputs;     // of each layer, directions side by side
   float *h_n, *c_n;
@@ -105,6 +107,9 @@ class Stack {
                 std::size_t threads) const;
 
  private:
+  std::vector<Aligned<float>> table_gates(const Batch& batch, const StackForward& run,
+                                          std::size_t threads) const;
+
   using Hash = std::array<std::uint32_t, kHashLanes>;
 
   Hash hash(std::size_t row, const Weights& weights) const;

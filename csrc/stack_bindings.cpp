@@ -27,6 +27,7 @@ namespace {
 using In = nb::ndarray<const float, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::device::cpu>;
 using Lengths = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu, nb::c_contig>;
+using Ids = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::device::cpu>;
 using Dimensions = std::vector<std::size_t>;
 
 [[noreturn]] void refuse(const std::string& name, const Dimensions& expected) {
@@ -98,9 +99,31 @@ class PyStack {
     return contiguous("gates of a row", gates, {samples.steps * samples.count, gates_row()});
   }
 
-  static Samples samples_of(const In& x, const std::optional<Lengths>& lengths,
+  // The rows of a table may lie apart.
+  Grid<const float> table(const In& x) const {
+    if (x.ndim() != 2 || x.shape(1) != size_.input || (x.shape(1) > 1 && x.stride(1) != 1)) {
+      throw std::invalid_argument("the table must be of shape (symbols, " +
+                                  std::to_string(size_.input) + ")");
+    }
+    return {x.data(), x.stride(0), 0};
+  }
+
+  static void check_ids(const StackForward& run, const Samples& samples) {
+    for (std::size_t step = 0; step < samples.steps; ++step) {
+      for (std::size_t sample = 0; sample < samples.count; ++sample) {
+        const std::int64_t id = *run.ids.at(step, sample);
+        if (id < 0 || static_cast<std::size_t>(id) >= run.table_rows) {
+          throw std::out_of_range("id " + std::to_string(id) + " is in no row of the table, which has " +
+                                  std::to_string(run.table_rows));
+        }
+      }
+    }
+  }
+
+  template <class Array>
+  static Samples samples_of(const Array& x, const std::optional<Lengths>& lengths,
                             std::size_t slices) {
-    if (x.ndim() != 3) throw std::invalid_argument("x must have 3 axes");
+    if (x.ndim() < 2) throw std::invalid_argument("the input must have axes for steps and samples");
     const std::size_t steps = x.shape(0), samples = x.shape(1);
     if (steps == 0) throw std::invalid_argument("x has no steps");
     if (slices == 0) throw std::invalid_argument("a batch has at least one slice");
@@ -184,11 +207,20 @@ class PyStack {
   void forward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
                const std::optional<Lengths>& lengths, const std::vector<Out>& outputs,
                const Out& h_n, const std::optional<Out>& c_n, const std::vector<Out>& cells,
-               const std::vector<Out>& gates, std::size_t slices, std::size_t threads) {
-    const Samples samples = samples_of(x, lengths, slices);
+               const std::vector<Out>& gates, const std::optional<Ids>& ids, std::size_t slices,
+               std::size_t threads) {
+    const Samples samples =
+        ids ? samples_of(*ids, lengths, slices) : samples_of(x, lengths, slices);
     const Batch batch(samples.steps, samples.count, samples.lengths, slices);
     StackForward run;
-    run.x = grid<const float>("x", x, {samples.steps, samples.count, size_.input});
+    if (ids) {
+      run.x = table(x);
+      run.table_rows = x.shape(0);
+      run.ids = {ids->data(), ids->stride(0), ids->stride(1)};
+      check_ids(run, samples);
+    } else {
+      run.x = grid<const float>("x", x, {samples.steps, samples.count, size_.input});
+    }
     run.h0 = contiguous("h0", h0, {size_.rows(), samples.count, size_.state()});
     run.h_n = contiguous("h_n", h_n, {size_.rows(), samples.count, size_.state()});
     run.c0 = contiguous("c0", c0, {size_.rows(), samples.count, size_.units});
@@ -329,8 +361,8 @@ void bind_stack(nb::module_& module) {
       .def_prop_ro("gates_row", &PyStack::gates_row)
       .def("forward", &PyStack::forward, nb::arg("weights"), nb::arg("x"), nb::arg("h0"),
            nb::arg("c0").none(), nb::arg("lengths").none(), nb::arg("outputs"), nb::arg("h_n"),
-           nb::arg("c_n").none(), nb::arg("cells"), nb::arg("gates"), nb::arg("slices"),
-           nb::arg("threads"))
+           nb::arg("c_n").none(), nb::arg("cells"), nb::arg("gates"), nb::arg("ids").none(),
+           nb::arg("slices"), nb::arg("threads"))
       .def("backward", &PyStack::backward, nb::arg("weights"), nb::arg("x"), nb::arg("h0"),
            nb::arg("c0").none(), nb::arg("lengths").none(), nb::arg("outputs"), nb::arg("cells"),
            nb::arg("gates"), nb::arg("grad_outputs"), nb::arg("grad_h_n").none(),

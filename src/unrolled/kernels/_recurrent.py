@@ -53,6 +53,25 @@ def best_slices(samples: int, directions: int, threads: int) -> int:
     return int(_module().best_slices(samples, directions, threads))
 
 
+def additive_scores(
+    queries: Any, keys: Any, mask: Any, energy: Any, scores: Any, threads: int
+) -> None:
+    """The scores of additive attention, energy . tanh(query + key), written into `scores`.
+
+    Args:
+        queries: float32, (batch, query, key).
+        keys: float32, (batch, source_step, key).
+        mask: booleans, (batch, source_step); the score of a step that is not real is 0.
+        energy: float32, (key,).
+        scores: float32, (batch, query, source_step).
+        threads: to compute with.
+
+    Raises:
+        RuntimeError: there is no compiled module.
+    """
+    _module().additive_scores(queries, keys, mask, energy, scores, isa().name, threads)
+
+
 def _module() -> Any:
     module = native()
     if module is None:

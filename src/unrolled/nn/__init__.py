@@ -9,6 +9,7 @@ from ._bridge_map import BridgeMap as BridgeMap
 from ._bridge_map import FinalState as FinalState
 from ._concat_attention import ConcatAttention as ConcatAttention
 from ._dot_attention import DotAttention as DotAttention
+from ._embedded_run import run_embedded as run_embedded
 from ._engine import current_engine as current_engine
 from ._engine import engine as engine
 from ._engine import engine_names as engine_names

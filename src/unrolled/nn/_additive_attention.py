@@ -78,5 +78,5 @@ class AdditiveAttention(nn.Module):
             keys: `project(memory)`.
         """
         return read_memory(
-            additive_scores(self.query(query), keys, self.energy.weight), memory, mask
+            additive_scores(self.query(query), keys, self.energy.weight, mask), memory, mask
         )

@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..kernels import additive_scores as compiled_scores
+from ._kernel_use import is_plain, why_not_compiled
+
 Query = Float[Tensor, "batch target_step query"]
 Memory = Float[Tensor, "batch source_step memory"]
 Keys = Float[Tensor, "batch source_step key"]
@@ -107,16 +110,32 @@ def read_memory(scores: AttentionScores, memory: Memory, mask: Mask) -> Attended
 
 
 def additive_scores(
-    query: Float[Tensor, "batch target_step key"], keys: Keys, energy: Float[Tensor, "1 key"]
+    query: Float[Tensor, "batch target_step key"],
+    keys: Keys,
+    energy: Float[Tensor, "1 key"],
+    mask: Mask,
 ) -> AttentionScores:
-    """V . tanh(q + k) for every pair of a query and a key, in place to hold one temporary only.
+    """V . tanh(q + k) for every pair of a query and a key; anything where no source step is real.
 
     Args:
         query: the projected queries.
         keys: the projected memory.
         energy: v.
+        mask: `True` where a source step is real.
     """
-    sums = query.unsqueeze(2) + keys.unsqueeze(1)
+    tensors = (query, keys, energy)
+    if why_not_compiled(tensors) is None and is_plain(tensors):
+        scores = query.new_empty(*query.shape[:2], keys.shape[1])
+        compiled_scores(
+            query.detach().contiguous(),
+            keys.detach().contiguous(),
+            mask.contiguous(),
+            energy.detach().reshape(-1),
+            scores,
+            torch.get_num_threads(),
+        )
+        return scores
+    sums = query.unsqueeze(2) + keys.unsqueeze(1)  # in place, to hold one temporary only
     return torch.tanh_(sums) @ energy.squeeze(0)
 
 

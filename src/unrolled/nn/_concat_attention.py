@@ -78,5 +78,5 @@ class ConcatAttention(nn.Module):
             keys: `project(memory)`.
         """
         projected = nn.functional.linear(query, self.both.weight[:, : self.query_size])
-        scores = additive_scores(projected, keys, self.energy.weight)
+        scores = additive_scores(projected, keys, self.energy.weight, mask)
         return read_memory(scores, memory, mask)

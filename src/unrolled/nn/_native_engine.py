@@ -2,15 +2,12 @@
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.nn.functional import dropout
 
 from ..grid import StackShape
-from ..kernels import why_unavailable
+from ._kernel_use import is_plain, why_not_compiled
 from ._native_op import Kept, Wanted, by_name, compute, flat, recurrent, sizes_of
 from ._stack_call import StackCall, StackStates, TopStates
-
-_MISSING = why_unavailable()  # asked once: a compiled graph cannot trace an import
 
 
 def why_not(call: StackCall) -> str | None:
@@ -19,19 +16,7 @@ def why_not(call: StackCall) -> str | None:
     Args:
         call: the run.
     """
-    if _MISSING is not None:
-        return _MISSING
-    if call.x.device.type != "cpu":
-        return f"the kernels run on the CPU, and the input is on {call.x.device}"
-    tensors = [call.x, call.h0, *flat(call.weights)] + ([] if call.c0 is None else [call.c0])
-    other = next((tensor.dtype for tensor in tensors if tensor.dtype != torch.float32), None)
-    if other is not None:
-        return f"the kernels compute in float32, and a tensor is {other}"
-    if torch.is_autocast_enabled("cpu"):
-        return "the kernels compute in float32, and autocast asks for another type"
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return "the kernels know the gradient of a run, not its transformations by torch.func"
-    return None
+    return why_not_compiled([*_states(call), *flat(call.weights)])
 
 
 def run(call: StackCall) -> TopStates:
@@ -51,12 +36,15 @@ def unroll(call: StackCall) -> StackStates:
         call: the run.
     """
     kept, shape = _compute(call, cells=True), call.shape
-    planes = torch.stack(kept.outputs).unflatten(-1, (shape.num_directions, shape.state_size))
+    planes = torch.stack(kept.outputs)
+    planes = planes.reshape(*planes.shape[:3], shape.num_directions, shape.state_size)
     hidden = planes.permute(0, 3, 1, 2, 4)
     if not kept.cells:
         return StackStates(hidden, None)
-    cell = torch.stack(kept.cells).unflatten(0, (shape.num_layers, shape.num_directions))
-    return StackStates(hidden, cell)
+    cells = torch.stack(kept.cells)
+    return StackStates(
+        hidden, cells.reshape(shape.num_layers, shape.num_directions, *cells.shape[1:])
+    )
 
 
 def _compute(call: StackCall, *, cells: bool) -> Kept:
@@ -104,11 +92,15 @@ def _compute_stack(
     cells: bool,
 ) -> Kept:
     tensors = [x, h0, *weights] + ([] if c0 is None else [c0])
-    differentiable = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    if not differentiable and not torch.compiler.is_compiling() and type(x) is Tensor:
+    if is_plain(tensors):
         return compute(shape, x, h0, c0, call.lengths, weights, cells=cells, gates=False)
-    wanted = Wanted(cells=cells or differentiable, gates=differentiable)
+    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    wanted = Wanted(cells=cells or recorded, gates=recorded)
     found = recurrent(
         x, h0, c0, call.lengths, weights, shape.cell, sizes_of(shape), wanted.cells, wanted.gates
     )
     return by_name(shape, found, wanted)
+
+
+def _states(call: StackCall) -> list[Tensor]:
+    return [call.x, call.h0] + ([] if call.c0 is None else [call.c0])

@@ -114,6 +114,7 @@ def compute(
     *,
     cells: bool,
     gates: bool,
+    ids: Tensor | None = None,
 ) -> Kept:
     """Run a stack, past PyTorch's dispatcher.
 
@@ -126,8 +127,9 @@ def compute(
         weights: of all rows, one after the other.
         cells: whether c of every step is wanted.
         gates: whether a gradient will be.
+        ids: where `x` is a table, which of its rows is the input, (step, batch).
     """
-    steps, batch = x.shape[:2]
+    steps, batch = (x if ids is None else ids).shape[:2]
     kept = _room(shape, x, steps, batch, lengths is not None, Wanted(cells, gates))
     rows = _rows(shape, weights)
     threads = torch.get_num_threads()
@@ -142,6 +144,7 @@ def compute(
         kept.c_n,
         kept.cells,
         kept.gates,
+        ids,
         best_slices(batch, shape.num_directions, threads),
         threads,
     )

@@ -11,6 +11,8 @@ from ._decoder_state import DecoderState
 from ._hypothesis import Hypothesis
 from ._special import BEGIN, END, PAD, UNKNOWN
 
+_WORTH_LEAVING = 0.9  # share of the sources that go on
+
 
 class _Ended(NamedTuple):
     """The hypotheses that ended at one step, a row for each; the last symbol of each is END."""
@@ -172,7 +174,8 @@ class Beam:
         # NaN is above nothing, so a source without probabilities is done, too.
         going_on = reachable > self._best_ended[self._sources, -1]
         places = going_on.nonzero().squeeze(1)
-        if len(places) == len(self._sources):
+        # Leaving costs a copy of what the others read, so the done wait until they are a few.
+        if len(places) > _WORTH_LEAVING * len(self._sources):
             return
         self.state = self.state.select(places)
         self._sources, self._limits = self._sources[places], self._limits[places]

@@ -10,7 +10,7 @@ from ..grid import Cell, StackShape
 from ..nn import Attention, DotAttention
 from ._decoder_state import DecoderState
 from ._special import PAD
-from ._stack import make_stack, run_stack
+from ._stack import make_stack, run_on_symbols, run_stack
 
 
 class Decoded(NamedTuple):
@@ -121,11 +121,10 @@ class AttentionDecoder(nn.Module):
             ValueError: the sizes do not fit each other.
         """
         state = self.start(memory, mask, hidden, cell)
-        embedded = self.dropout(self.embedding(target_in))
         if self.input_feeding:
-            attentional, weights = self._fed(embedded, state)
+            attentional, weights = self._fed(self.dropout(self.embedding(target_in)), state)
         else:
-            queries, _, _ = run_stack(self.layer, embedded, hidden, cell)
+            queries, _, _ = self._run_without_feeding(target_in, state)
             attentional, weights = self._attend(queries, state)
         return Decoded(self.vocabulary(attentional), weights)
 
@@ -163,27 +162,41 @@ class AttentionDecoder(nn.Module):
             symbols: the symbol before, (batch,); BEGIN at first.
             state: where the decoder stands.
         """
-        embedded = self.dropout(self.embedding(symbols)).unsqueeze(1)
-        attentional, weights, state = self._one(embedded, state)
+        symbols = symbols.unsqueeze(1)
+        if state.attentional is None:
+            query, hidden, cell = self._run_without_feeding(symbols, state)
+            attentional, weights = self._attend(query, state)
+            state = state._replace(hidden=hidden, cell=cell)
+        else:
+            embedded = self.dropout(self.embedding(symbols))
+            attentional, weights, state = self._one_fed(embedded, state)
         return self.vocabulary(attentional.squeeze(1)), weights.squeeze(1), state
 
     @property
     def _attention(self) -> Attention:
         return cast("Attention", self.attention)
 
-    def _one(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
-        x = embedded
-        if state.attentional is not None:
-            x = torch.cat([embedded, state.attentional.unsqueeze(1)], dim=-1)
+    def _one_fed(
+        self, embedded: Tensor, state: DecoderState
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        before = cast("Tensor", state.attentional)
+        x = torch.cat([embedded, before.unsqueeze(1)], dim=-1)
         query, hidden, cell = run_stack(self.layer, x, state.hidden, state.cell)
         attentional, weights = self._attend(query, state)
-        fed = None if state.attentional is None else attentional.squeeze(1)
-        return attentional, weights, state._replace(hidden=hidden, cell=cell, attentional=fed)
+        now = state._replace(hidden=hidden, cell=cell, attentional=attentional.squeeze(1))
+        return attentional, weights, now
+
+    def _run_without_feeding(
+        self, symbols: Tensor, state: DecoderState
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        return run_on_symbols(
+            self.layer, self.embedding, self.dropout, symbols, state.hidden, state.cell
+        )
 
     def _fed(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
         attentionals, weights = [], []
         for step in range(embedded.shape[1]):
-            attentional, weight, state = self._one(embedded[:, step : step + 1], state)
+            attentional, weight, state = self._one_fed(embedded[:, step : step + 1], state)
             attentionals.append(attentional)
             weights.append(weight)
         return torch.cat(attentionals, dim=1), torch.cat(weights, dim=1)

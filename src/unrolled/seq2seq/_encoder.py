@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..grid import Cell, StackShape
 from ._special import PAD
-from ._stack import make_stack, run_stack
+from ._stack import make_stack, run_on_symbols
 
 
 class Encoded(NamedTuple):
@@ -79,6 +79,7 @@ class Encoder(nn.Module):
         """
         steps = source.new_tensor(range(source.shape[1]))
         mask = steps[None, :] < lengths.to(source.device)[:, None]
-        embedded = self.dropout(self.embedding(source))
-        memory, hidden, cell = run_stack(self.layer, embedded, lengths=lengths)
+        memory, hidden, cell = run_on_symbols(
+            self.layer, self.embedding, self.dropout, source, lengths=lengths
+        )
         return Encoded(self.dropout(memory), mask, hidden, cell)

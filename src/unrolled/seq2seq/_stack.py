@@ -1,12 +1,12 @@
 """One way to make and run a layer of any cell."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..grid import StackShape
-from ..nn import GRU, LSTM, RNN
+from ..nn import GRU, LSTM, RNN, run_embedded
 
 Stack = RNN | GRU | LSTM
 
@@ -28,6 +28,32 @@ def make_stack(shape: StackShape, dropout: float) -> Stack:
         return GRU(*sizes, shape.bias, True, between, shape.bidirectional)
     nonlinearity: Literal["relu", "tanh"] = "relu" if shape.cell == "rnn_relu" else "tanh"
     return RNN(*sizes, nonlinearity, shape.bias, True, between, shape.bidirectional)
+
+
+def run_on_symbols(
+    layer: Stack,
+    embedding: nn.Embedding,
+    dropout: nn.Dropout,
+    ids: Tensor,
+    hidden: Tensor | None = None,
+    cell: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """`run_stack` on the embedding of symbols.
+
+    Args:
+        layer: what to run.
+        embedding: of the symbols.
+        dropout: of the embedding.
+        ids: the symbols, (batch, step).
+        hidden: h_0; zeros when absent.
+        cell: c_0; zeros when absent.
+        lengths: real steps of each sample.
+    """
+    if dropout.training and dropout.p:
+        return run_stack(layer, dropout(embedding(ids)), hidden, cell, lengths)
+    output, h_n, c_n = run_embedded(layer, embedding, ids, hidden, cell, lengths)
+    return cast("Tensor", output), h_n, c_n
 
 
 def run_stack(

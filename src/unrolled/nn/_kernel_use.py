@@ -1,0 +1,42 @@
+"""What the compiled kernels can compute."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from ..kernels import why_unavailable
+
+_MISSING = why_unavailable()  # asked once: a compiled graph cannot trace an import
+
+
+def why_not_compiled(tensors: Sequence[Tensor]) -> str | None:
+    """Why the kernels cannot compute something of these tensors; `None` where they can.
+
+    Args:
+        tensors: all that it is computed from.
+    """
+    if _MISSING is not None:
+        return _MISSING
+    for tensor in tensors:
+        if tensor.device.type != "cpu":
+            return f"the kernels run on the CPU, and a tensor is on {tensor.device}"
+        if tensor.dtype != torch.float32:
+            return f"the kernels compute in float32, and a tensor is {tensor.dtype}"
+    if torch.is_autocast_enabled("cpu"):
+        return "the kernels compute in float32, and autocast asks for another type"
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return "the kernels know plain gradients, not the transformations of torch.func"
+    return None
+
+
+def is_plain(tensors: Sequence[Tensor]) -> bool:
+    """Whether kernels may be called past PyTorch's dispatcher: nothing is traced or recorded.
+
+    Args:
+        tensors: all that is computed from.
+    """
+    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    plain = all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in tensors)
+    return plain and not recorded and not torch.compiler.is_compiling()

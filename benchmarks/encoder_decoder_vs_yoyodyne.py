@@ -257,7 +257,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=4, help="A B rounds of each measurement")
     parser.add_argument("--round_words", type=int, default=1280, help="words in a training round")
-    parser.add_argument("--warmup_words", type=int, default=30720, help="words before decoding")
+    parser.add_argument("--warmup_words", type=int, default=61440, help="words before decoding")
     parser.add_argument("--decode_words", type=int, default=512)
     options = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -25,7 +25,7 @@ print("same")
 
 
 @pytest.mark.parametrize(
-    ("name", "fullgraph"), [("RNN", True), ("RNN", False), ("GRU", True), ("LSTM", False)]
+    ("name", "fullgraph"), [("RNN", True), ("RNN", False), ("GRU", True), ("LSTM", True)]
 )
 def test_compiled_and_exported(name: str, fullgraph: bool) -> None:
     code = CODE.format(name=name, fullgraph=fullgraph)

@@ -39,7 +39,7 @@ class Attention(Protocol):
     """
 
     def project(self, memory: Tensor) -> Tensor:
-        """The keys of a memory, to be computed once.
+        """The keys of a memory, to be computed once, each from its own step alone.
 
         Args:
             memory: (batch, source_step, memory).

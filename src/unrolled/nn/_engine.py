@@ -101,7 +101,7 @@ def current_engine() -> EngineChoice:
     return _choice
 
 
-def engine_for(call: StackCall) -> EngineChoice:
+def engine_of(call: StackCall) -> EngineChoice:
     """The engine that computes a run and why: the one in use, or torch where that cannot.
 
     Args:
@@ -124,6 +124,7 @@ def _default() -> EngineChoice:
 
 def _find(name: str, what: str) -> Engine:
     if name not in _ENGINES:
-        known = " and ".join(repr(known) for known in _ENGINES)
+        *others, last = map(repr, _ENGINES)
+        known = f"{', '.join(others)} and {last}"
         raise ValueError(f"{what} is {name!r}; this installation has {known}.")
     return _ENGINES[name]

@@ -1,10 +1,10 @@
 """From what a user gives a layer to what an engine computes, and back."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from ..grid import StackShape, StateGrid
@@ -15,10 +15,10 @@ from ._checks import (
     check_sample_lengths,
     check_steps,
 )
-from ._engine import engine_for
+from ._engine import EngineChoice, engine_of
 from ._packed import pack_like
 from ._stack_call import StackCall
-from ._weights import LayerWeights
+from ._weights import LayerWeights, stack_weights
 
 InitialState = Tensor | tuple[Tensor, Tensor] | None
 Lengths = Tensor | Sequence[int] | None
@@ -50,6 +50,23 @@ class _Prepared(NamedTuple):
     batched: bool
 
 
+def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineChoice:
+    """The engine that computes a layer on an input, and why it is that one.
+
+    Args:
+        layer: an `RNN`, `GRU` or `LSTM`.
+        input: as the layer takes it.
+
+    Raises:
+        TypeError, ValueError: as `RNN.forward` says.
+    """
+    padded = input
+    if isinstance(input, PackedSequence):
+        padded, _ = pad_packed_sequence(input, batch_first=layer.batch_first)
+    weights = stack_weights(cast("nn.Module", layer), layer.shape)
+    return engine_of(_prepare(layer, weights, padded, None, None).call)
+
+
 def run_layer(
     layer: RecurrentLayer,
     weights: list[LayerWeights],
@@ -72,7 +89,7 @@ def run_layer(
     if isinstance(input, PackedSequence):
         return _run_packed(layer, weights, input, hx, lengths)
     prepared = _prepare(layer, weights, input, hx, lengths)
-    output, hidden, cell = engine_for(prepared.call).engine.run(prepared.call)
+    output, hidden, cell = engine_of(prepared.call).engine.run(prepared.call)
     if not prepared.batched:
         return LayerResult(
             output.squeeze(1), hidden.squeeze(1), None if cell is None else cell.squeeze(1)
@@ -105,7 +122,7 @@ def unroll_layer(
     else:
         padded = input
     prepared = _prepare(layer, weights, padded, hx, lengths)
-    states = engine_for(prepared.call).engine.unroll(prepared.call)
+    states = engine_of(prepared.call).engine.unroll(prepared.call)
     found = prepared.call.lengths
     return StateGrid(
         states.hidden,
@@ -162,7 +179,7 @@ def _run_packed(
         h0, c0 = check_initial_state(hx, shape=shape, batch=batch, like=like)
     x, real = pad_packed_sequence(packed)
     call = StackCall(shape, weights, x, h0, c0, real, layer.dropout, layer.training)
-    engine = engine_for(call).engine
+    engine = engine_of(call).engine
     if engine.name == "torch":
         order, back = packed.sorted_indices, packed.unsorted_indices
         data, hidden, cell = _torch_engine.run_sequence(

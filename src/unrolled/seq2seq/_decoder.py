@@ -147,7 +147,11 @@ class AttentionDecoder(nn.Module):
         if self.input_feeding:
             attentional = memory.new_zeros(memory.shape[0], self.combine.out_features)
         memory = memory.masked_fill(~mask.unsqueeze(-1), 0.0)
-        keys = self._attention.project(memory)
+        # The keys of the real steps only: in a batch of many lengths half of it is padding.
+        of_real = self._attention.project(memory[mask].unsqueeze(0)).squeeze(0)
+        keys = of_real.new_zeros(*mask.shape, of_real.shape[-1]).masked_scatter(
+            mask.unsqueeze(-1), of_real
+        )
         return DecoderState(hidden, cell, attentional, memory, keys, mask)
 
     def step(

@@ -1,0 +1,427 @@
+"""The compiled kernels against the reference engine in float64, and what must never happen."""
+
+import copy
+import os
+import threading
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.utils import parametrizations
+
+import unrolled
+from unrolled import nn
+from unrolled.grid import StackShape
+from unrolled.kernels import available_isas, why_unavailable
+from unrolled.kernels._isa import native
+from unrolled.nn import _native_op
+from unrolled.nn._native_op import flat, recurrent, sizes_of
+from unrolled.nn._weights import stack_weights
+
+pytestmark = pytest.mark.skipif(
+    why_unavailable() is not None,
+    reason="nothing is compiled; these run where g++ was there at installation",
+)
+
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rnn_tanh": ("RNN", {}),
+    "rnn_relu": ("RNN", {"nonlinearity": "relu"}),
+    "gru": ("GRU", {}),
+    "lstm": ("LSTM", {}),
+    "projected": ("LSTM", {"proj_size": 3}),
+}
+
+
+def make(kind: str, *sizes: int, **settings: Any) -> Any:
+    name, extra = KINDS[kind]
+    torch.manual_seed(0)
+    return getattr(nn, name)(*sizes, **extra, **settings)
+
+
+def states_of(layer: Any, *arguments: Any, **named: Any) -> list[Tensor]:
+    output, states = layer(*arguments, **named)
+    return [output, *(states if isinstance(states, tuple) else (states,))]
+
+
+def gradients(values: list[Tensor], of: list[Tensor]) -> list[Tensor]:
+    """Of a sum in which every element has a weight of its own."""
+    total = sum(
+        (value * torch.linspace(-1, 1, value.numel(), dtype=value.dtype).view_as(value)).sum()
+        for value in values
+    )
+    return list(torch.autograd.grad(total, of, retain_graph=True))
+
+
+def assert_near(found: list[Tensor], exact: list[Tensor]) -> None:
+    for one, other in zip(found, exact, strict=True):
+        scale = max(1.0, float(other.detach().abs().max())) if other.numel() else 1.0
+        torch.testing.assert_close(one.double(), other, rtol=2e-5, atol=1e-5 * scale)
+
+
+@settings(max_examples=80)
+@given(
+    kind=st.sampled_from(list(KINDS)),
+    layers=st.integers(1, 3),
+    bidirectional=st.booleans(),
+    bias=st.booleans(),
+    batch_first=st.booleans(),
+    state=st.booleans(),
+    input_size=st.integers(1, 20),
+    hidden_size=st.integers(4, 40),
+    extra_steps=st.integers(0, 2),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=15),
+    ragged=st.booleans(),
+    threads=st.integers(1, 3),
+)
+def test_equals_the_reference_forward_and_backward(
+    kind: str,
+    layers: int,
+    bidirectional: bool,
+    bias: bool,
+    batch_first: bool,
+    state: bool,
+    input_size: int,
+    hidden_size: int,
+    extra_steps: int,
+    lengths: list[int],
+    ragged: bool,
+    threads: int,
+) -> None:
+    layer = make(
+        kind,
+        input_size,
+        hidden_size,
+        layers,
+        bias=bias,
+        batch_first=batch_first,
+        bidirectional=bidirectional,
+    )
+    steps, batch = max(lengths) + extra_steps * ragged, len(lengths)
+    x = torch.randn(*((batch, steps) if batch_first else (steps, batch)), input_size)
+    starts = []
+    if state:
+        shape = layer.shape
+        sizes = [shape.state_size] + ([shape.cell_size] if shape.has_cell_state else [])
+        starts = [torch.randn(shape.num_rows, batch, size) for size in sizes]
+
+    def run(layer: Any, dtype: torch.dtype) -> tuple[list[Tensor], list[Tensor]]:
+        leaves = [t.to(dtype).detach().requires_grad_() for t in (x, *starts)]
+        hx = None if not state else tuple(leaves[1:]) if len(starts) == 2 else leaves[1]
+        values = states_of(layer, leaves[0], hx, lengths if ragged else None)
+        return values, gradients(values, [*leaves, *layer.parameters()])
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with unrolled.engine("native"):
+            found, found_gradients = run(layer, torch.float32)
+    finally:
+        torch.set_num_threads(before)
+    with unrolled.engine("reference"):
+        exact, exact_gradients = run(copy.deepcopy(layer).double(), torch.float64)
+    assert_near(found, exact)
+    assert_near(found_gradients, exact_gradients)
+
+
+@pytest.mark.parametrize("isa", [isa for isa in available_isas() if isa != "numpy"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_instruction_set_computes_the_same(kind: str, isa: str) -> None:
+    layer = make(kind, 5, 19, 2, bidirectional=True)
+    shape: StackShape = layer.shape
+    x = torch.randn(7, 9, 5)
+    lengths = torch.tensor([7, 1, 3, 5, 2, 7, 4, 6, 1])
+    stack = native().Stack(shape.cell, 5, 19, 2, 2, True, shape.proj_size, isa)
+    outputs = [torch.zeros(7, 9, shape.output_size) for _ in range(2)]
+    h0 = torch.zeros(4, 9, shape.state_size)
+    c0 = torch.zeros(4, 9, 19) if shape.has_cell_state else None
+    h_n, c_n = torch.empty_like(h0), None if c0 is None else torch.empty_like(c0)
+    weights = [[weight.detach() for weight in row.present()] for row in stack_weights(layer, shape)]
+    stack.forward(weights, x, h0, c0, lengths, outputs, h_n, c_n, [], [], None, 2, 2)
+    with unrolled.engine("reference"):
+        expected = states_of(copy.deepcopy(layer).double(), x.double(), lengths=lengths)
+    assert_near([outputs[-1], h_n] + ([] if c_n is None else [c_n]), expected)
+
+
+@settings(max_examples=40)
+@given(
+    kind=st.sampled_from(list(KINDS)),
+    lengths=st.lists(st.integers(1, 8), min_size=1, max_size=14),
+    extra_steps=st.integers(0, 3),
+    rubbish=st.sampled_from([float("nan"), float("inf"), -3.0]),
+    data=st.data(),
+)
+def test_a_sample_is_the_same_to_the_last_bit_in_any_company(
+    kind: str, lengths: list[int], extra_steps: int, rubbish: float, data: st.DataObject
+) -> None:
+    layer = make(kind, 3, 21, 2, bidirectional=True)
+    order = data.draw(st.permutations(range(len(lengths))))
+    x = torch.randn(max(lengths) + extra_steps, len(lengths), 3)
+    for sample, length in enumerate(lengths):
+        x[length:, sample] = rubbish
+    with unrolled.engine("native"), torch.no_grad():
+        output, *finals = states_of(layer, x, lengths=lengths)
+        other, *_ = states_of(layer, x[:, order], lengths=[lengths[i] for i in order])
+        assert torch.equal(other, output[:, order])
+        for sample, length in enumerate(lengths):
+            alone, *alone_finals = states_of(layer, x[:length, sample])
+            assert torch.equal(output[:length, sample], alone)
+            assert not output[length:, sample].any()
+            for final, alone_final in zip(finals, alone_finals, strict=True):
+                assert torch.equal(final[:, sample], alone_final)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_do_not_depend_on_the_number_of_threads(kind: str) -> None:
+    layer = make(kind, 6, 40, 2, bidirectional=True)
+    x = torch.randn(12, 31, 6, requires_grad=True)
+    lengths = [1 + sample % 12 for sample in range(31)]
+    found = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            with unrolled.engine("native"):
+                values = states_of(layer, x, lengths=lengths)
+                found.append([*values, *gradients(values, [x, *layer.parameters()])])
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+def by_data(layer: Any) -> None:
+    layer.weight_hh_l0.data.mul_(-2)
+
+
+def by_optimizer(layer: Any) -> None:
+    layer(torch.randn(3, 2, 4))[0].sum().backward()
+    torch.optim.SGD(layer.parameters(), lr=0.5).step()
+
+
+def by_loading(layer: Any) -> None:
+    layer.load_state_dict({name: -value for name, value in layer.state_dict().items()})
+
+
+def in_place(layer: Any) -> None:
+    with torch.no_grad():
+        layer.bias_ih_l0[3] = 5
+
+
+def by_numpy(layer: Any) -> None:
+    layer.weight_ih_l0.detach().numpy()[0, 0] = 9
+
+
+def by_another_parameter(layer: Any) -> None:
+    layer.weight_ih_l0 = torch.nn.Parameter(-layer.weight_ih_l0.detach())
+
+
+@pytest.mark.parametrize(
+    "change", [by_data, by_optimizer, by_loading, in_place, by_numpy, by_another_parameter]
+)
+@pytest.mark.parametrize("kind", ["gru", "projected"])
+def test_no_change_of_a_weight_goes_unseen(kind: str, change: Any) -> None:
+    layer = make(kind, 4, 9, 2)
+    x = torch.randn(5, 3, 4)
+    with unrolled.engine("native"), torch.no_grad():
+        before = layer(x)[0]
+        with torch.enable_grad():
+            change(layer)
+        after = layer(x)[0]
+    with unrolled.engine("reference"), torch.no_grad():
+        assert_near([after], [copy.deepcopy(layer).double()(x.double())[0]])
+    assert not torch.equal(before, after)
+
+
+def test_parametrized_weights_are_those_of_the_moment() -> None:
+    layer = parametrizations.weight_norm(make("gru", 4, 9), "weight_hh_l0")
+    x = torch.randn(5, 3, 4)
+    for _ in range(3):
+        with unrolled.engine("native"):
+            found = layer(x)[0]
+        with unrolled.engine("torch"):
+            torch.testing.assert_close(found, layer(x)[0], rtol=1e-5, atol=1e-6)
+        layer.zero_grad()
+        found.pow(2).sum().backward()
+        torch.optim.SGD(layer.parameters(), lr=1.0).step()
+
+
+def test_packed_weights_live_no_longer_than_the_layer() -> None:
+    before = set(_native_op._STACKS)
+    layer = make("gru", 4, 9)
+    layer(torch.randn(5, 3, 4))
+    assert len(set(_native_op._STACKS) - before) == 1
+    del layer
+    assert set(_native_op._STACKS) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_graph_can_be_used_twice_and_differentiated_again(kind: str) -> None:
+    def second(layer: Any, x: Tensor) -> list[Tensor]:
+        values = states_of(layer, x, lengths=[4, 2, 3])
+        once, twice = (gradients(values, [x]) for _ in range(2))
+        assert torch.equal(once[0], twice[0])
+        total = sum(value.pow(2).sum() for value in values)
+        [first] = torch.autograd.grad(total, [x], create_graph=True)
+        wanted = [x, *layer.parameters()]
+        found = torch.autograd.grad(first.pow(2).sum(), wanted, allow_unused=True)
+        return [torch.zeros(1) if one is None else one for one in found]
+
+    layer = make(kind, 3, 5, 2, bidirectional=True)
+    x = torch.randn(4, 3, 3)
+    with unrolled.engine("native"):
+        found = second(layer, x.clone().requires_grad_())
+    with unrolled.engine("reference"):
+        exact = second(copy.deepcopy(layer).double(), x.double().requires_grad_())
+    for one, other in zip(found, exact, strict=True):
+        torch.testing.assert_close(one.double(), other.double(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_flow_through_any_state_of_the_grid(kind: str) -> None:
+    def of_one_state(layer: Any, x: Tensor) -> list[Tensor]:
+        grid = layer.unroll(x, lengths=[6, 4])
+        state = grid.at(layer=0, direction="reverse", step=2)
+        if grid.cell is not None:
+            state = torch.cat([state, grid.at(1, "forward", 3, "cell")], dim=-1)
+        return gradients([state], [x, layer.weight_hh_l0_reverse, layer.weight_ih_l0])
+
+    layer = make(kind, 3, 5, 2, bidirectional=True)
+    x = torch.randn(6, 2, 3)
+    with unrolled.engine("native"):
+        found = of_one_state(layer, x.clone().requires_grad_())
+    with unrolled.engine("reference"):
+        exact = of_one_state(copy.deepcopy(layer).double(), x.double().requires_grad_())
+    assert_near(found, exact)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_operator_is_what_pytorch_takes_it_for(kind: str) -> None:
+    layer = make(kind, 3, 5, 2, bidirectional=True)
+    shape: StackShape = layer.shape
+    h0 = torch.randn(4, 2, shape.state_size, requires_grad=True)
+    c0 = torch.randn(4, 2, 5, requires_grad=True) if shape.has_cell_state else None
+    weights = flat(stack_weights(layer, shape))
+    x = torch.randn(4, 2, 3, requires_grad=True)
+    arguments = (x, h0, c0, torch.tensor([4, 2]), weights, shape.cell, sizes_of(shape), True, True)
+    checks = ("test_schema", "test_autograd_registration", "test_faketensor")
+    torch.library.opcheck(recurrent, arguments, test_utils=checks)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nan_and_infinity_go_where_they_go_in_pytorch(kind: str) -> None:
+    layer = make(kind, 3, 5, 2)
+    x = torch.randn(4, 3, 3)
+    x[1, 0, 1], x[1, 1, 1], x[2, 2, 0] = float("nan"), float("inf"), 1e-42
+    with torch.no_grad():
+        with unrolled.engine("native"):
+            found = layer(x)[0]
+        with unrolled.engine("torch"):
+            expected = layer(x)[0]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+def test_inputs_are_read_where_they_lie() -> None:
+    layer = make("gru", 6, 9, 1, batch_first=True)
+    whole = torch.randn(4, 5, 13)
+    views = {
+        "features of a wider tensor": whole[:, :, 3:9],
+        "every other step": torch.randn(4, 10, 6)[:, ::2],
+        "one sample expanded": torch.randn(1, 5, 6).expand(4, 5, 6),
+        "one step expanded": torch.randn(4, 1, 6).expand(4, 5, 6),
+        "features apart": torch.randn(4, 5, 12)[:, :, ::2],
+        "time first in memory": torch.randn(5, 4, 6).transpose(0, 1),
+    }
+    with unrolled.engine("native"):
+        for name, view in views.items():
+            copied = view.contiguous().requires_grad_()
+            seen = view.detach().requires_grad_()
+            one, other = layer(seen)[0], layer(copied)[0]
+            assert torch.equal(one, other), name
+            for a, b in zip(gradients([one], [seen]), gradients([other], [copied]), strict=True):
+                assert torch.equal(a, b), name
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda layer, x: (layer.double(), x.double()), "float64"),
+        (lambda layer, x: (layer.bfloat16(), x.bfloat16()), "bfloat16"),
+        (lambda layer, x: (layer.to("meta"), x.to("meta")), "on meta"),
+    ],
+    ids=["float64", "bfloat16", "meta"],
+)
+def test_what_the_kernels_cannot_compute_is_computed_elsewhere_and_the_reason_is_said(
+    change: Any, reason: str
+) -> None:
+    layer, x = change(make("gru", 3, 4), torch.randn(5, 2, 3))
+    choice = nn.engine_for(layer, x)
+    assert choice.engine.name == "torch"
+    assert reason in choice.reason
+    assert layer(x)[0].shape == (5, 2, 4)
+    assert nn.engine_for(make("gru", 3, 4), torch.randn(5, 2, 3)).engine.name == "native"
+
+
+def test_torch_func_goes_elsewhere() -> None:
+    layer = make("gru", 3, 4)
+    x = torch.randn(6, 5, 2, 3)
+    found = torch.func.vmap(lambda one: layer(one)[0], randomness="error")(x)
+    torch.testing.assert_close(found, torch.stack([layer(one)[0] for one in x]))
+
+
+def test_python_threads_may_run_one_layer_at_once() -> None:
+    layer = make("lstm", 8, 33, 2)
+    x = torch.randn(20, 7, 8)
+    expected = layer(x)[0]
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            if not torch.equal(layer(x)[0], expected):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_computes_too() -> None:
+    layer = make("gru", 8, 33, 2)
+    x = torch.randn(20, 14, 8)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.no_grad():
+            expected = layer(x)[0]
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if torch.equal(layer(x)[0], expected) else 1)
+            assert os.waitpid(child, 0)[1] == 0
+            assert torch.equal(layer(x)[0], expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_symbols_run_as_their_embeddings_do() -> None:
+    embedding = torch.nn.Embedding(7, 5)
+    for kind in KINDS:
+        layer = make(kind, 5, 9, 2, bidirectional=True, batch_first=True)
+        for batch in (1, 8):  # fewer and more steps than symbols
+            ids = torch.randint(0, 7, (batch, 4))
+            lengths = [1 + sample % 4 for sample in range(batch)]
+            expected = states_of(layer, embedding(ids), lengths=lengths)
+            recorded = nn.run_embedded(layer, embedding, ids, lengths=lengths)
+            with torch.no_grad():
+                found = nn.run_embedded(layer, embedding, ids, lengths=lengths)
+            for result in (recorded, found):
+                for one, other in zip(result, expected, strict=False):
+                    torch.testing.assert_close(one, other)
+            assert recorded.output.requires_grad
+    with torch.no_grad(), pytest.raises(IndexError, match="id 7 is in no row of the table"):
+        nn.run_embedded(layer, embedding, torch.full((2, 4), 7))

@@ -86,7 +86,11 @@ inline Vector exponential(Vector x) {
   return sum * power_of_two(half) * power_of_two(n - half);
 }
 
-inline Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
+// Within 2 ulp. Far below 0 it is e to the power of x, where that of -x would be infinite.
+inline Vector sigmoid(Vector x) {
+  const Vector power = exponential(x < -80.0f ? x : -x);
+  return x < -80.0f ? power : 1.0f / (1.0f + power);
+}
 
 // Within 2 ulp; the polynomial for small x is that of Cephes' tanhf (Moshier).
 inline Vector hyperbolic_tangent(Vector x) {
@@ -97,10 +101,9 @@ inline Vector hyperbolic_tangent(Vector x) {
   sum = sum * square - 5.37397155531e-2f;
   sum = sum * square + 1.33314422036e-1f;
   sum = sum * square - 3.33332819422e-1f;
-  const Vector small = x + x * (square * sum);
+  const Vector small = size + size * (square * sum);
   const Vector large = 1.0f - 2.0f / (exponential(size + size) + 1.0f);
-  const Vector signed_large = bits<Vector>(bits<Integers>(large) | sign);
-  return size < 0.625f ? small : signed_large;
+  return bits<Vector>(bits<Integers>(size < 0.625f ? small : large) | sign);
 }
 
 }  // namespace unrolled::UNROLLED_ISA

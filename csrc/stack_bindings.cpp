@@ -49,6 +49,7 @@ template <class Array>
 auto contiguous(const std::string& name, const Array& array, const Dimensions& expected) {
   if (!has_shape(array, expected)) refuse(name, expected);
   std::int64_t stride = 1;
+  if (array.size() == 0) return array.data();
   for (std::size_t i = expected.size(); i-- > 0;) {
     if (array.shape(i) > 1 && array.stride(i) != stride) refuse(name, expected);
     stride *= static_cast<std::int64_t>(array.shape(i));

@@ -127,9 +127,12 @@ def test_two_processes_train_one_model_and_say_so_once(few: list[str], tmp_path:
     assert done.stdout.count("try it: ") == 1
 
 
-def test_ctrl_c_saves_and_the_command_it_names_goes_on(few: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("machine", [[], ["--devices=2", "--strategy=ddp"]], ids=["one", "two"])
+def test_ctrl_c_saves_and_the_command_it_names_goes_on(
+    machine: list[str], few: list[str], tmp_path: Path
+) -> None:
     directory = tmp_path / "model"
-    arguments = [*few, "--max_epochs=100000", f"--output={directory}"]
+    arguments = [*few, *machine, "--max_epochs=100000", f"--output={directory}"]
     fit = subprocess.Popen(
         [sys.executable, "-m", "unrolled.cli", "fit", *arguments],
         stdout=subprocess.PIPE,
@@ -150,7 +153,7 @@ def test_ctrl_c_saves_and_the_command_it_names_goes_on(few: list[str], tmp_path:
         fit.wait()
     assert (fit.returncode, out) == (130, "")
     assert "Traceback" not in err
-    assert "everything is saved in" in err
+    assert err.count("everything is saved in") == 1
     go_on = err.rpartition("unrolled fit ")[2].rstrip().rstrip(".")
     resumed = parse_fit(shlex.split(go_on))
     assert resumed.resume

@@ -36,6 +36,24 @@ def test_a_superfluous_argument_is_named() -> None:
     assert "there is no argument 'train.tsv'" in _refusal("train.tsv")
 
 
+def test_a_word_after_an_option_is_told_its_place() -> None:
+    with pytest.raises(UsageError) as fault:
+        predict_parser().parse(["model", "--n_best", "3", "abc"])
+    assert str(fault.value) == (
+        "'abc' stands after an option; put all that is no option before them; "
+        "see unrolled predict --help"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "most"), [("--seed=9223372036854775808", 2**63 - 1), ("--patience=1e9", None)]
+)
+def test_numbers_that_no_machine_counts_to(given: str, most: int | None) -> None:
+    expected = "at least 1" if most is None else f"at most {most}"
+    assert f"expected a whole number of {expected}, got" in _refusal(given)
+    assert "at most 2147483647" in _refusal("--tokens_per_batch=2147483648")
+
+
 def test_a_missing_value_is_named() -> None:
     assert _refusal("--seed") == "--seed: expected one argument; see unrolled fit --help"
 
@@ -66,17 +84,28 @@ def test_an_unknown_key_in_yaml_brings_the_nearest(config: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"dropout: [\n", "Problems parsing config"),
-        (b"just words\n", "Unexpected config: just words"),
-        (b"\xff\xfe\n", "the configuration file is not valid UTF-8"),
+        (
+            b"dropout: [\n",
+            "FILE is not YAML: while parsing a flow",
+        ),
+        (
+            b"just words\n",
+            "FILE has no keys; give lines such as max_epochs: 5",
+        ),
+        (
+            b"- a\n- b\n",
+            "FILE has no keys; give lines such as max_epochs: 5",
+        ),
+        (b"\xff\xfe\n", "FILE is not valid UTF-8"),
         (b"cell: lsmt\n", "lsmt"),
     ],
 )
 def test_a_broken_configuration_is_one_sentence(config: Path, content: bytes, message: str) -> None:
     config.write_bytes(content)
-    refusal = _refusal("--config", str(config))
-    assert message in refusal
-    assert "\n" not in refusal
+    for given in (["--config", str(config)], [f"--config={config}"]):
+        refusal = _refusal(*given)
+        assert message.replace("FILE", f"the configuration file {config}") in refusal
+        assert "\n" not in refusal
 
 
 def test_a_missing_configuration_is_named() -> None:

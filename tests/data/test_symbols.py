@@ -209,6 +209,7 @@ def test_special_ids_are_left_out_of_a_text():
         ({"kind": "separator", "separator": ""}, "separator is empty; use kind='characters'"),
         ({"kind": "bpe"}, "kind='bpe' needs a vocab_size, for example 8000"),
         ({"vocab_size": 4}, "vocab_size is 4; it must be above 4"),
+        ({"vocab_size": 2**31}, "vocab_size is 2147483648; it must be at most 10000000"),
         ({"min_frequency": 0}, "min_frequency is 0; it must be at least 1"),
     ],
 )

@@ -28,7 +28,7 @@ def computed(name: str, x: np.ndarray, isa: str) -> np.ndarray:
 
 
 def every_magnitude() -> np.ndarray:
-    """Floats of both signs, evenly over their bit patterns: every exponent, and every denormal's."""
+    """Floats of both signs, evenly over their bit patterns, and so of every exponent."""
     bits = np.arange(0, 0x7F800000, 1499, dtype=np.uint32)
     positive = bits.view(np.float32)
     return np.concatenate([positive, -positive])

@@ -154,3 +154,8 @@ def test_all_faults_are_reported_together() -> None:
 def test_what_does_not_fit_is_reported_together() -> None:
     message = refusal(attention="dot", bridge_hidden="concat", tie_embeddings=True)
     assert re.search(r"tie_embeddings needs .*; attention='dot' needs .*; bridge: ", message)
+
+
+def test_sizes_beyond_all_memory_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"cannot be built \(.*\); make its sizes smaller\.$"):
+        build(Architecture(source_vocab_size=9, target_vocab_size=9, embedding_size=10**13))

@@ -236,3 +236,33 @@ def test_on_a_full_disk_the_last_checkpoint_and_model_stay(
     )
     assert {path: path.read_bytes() for path in kept} == kept
     assert not list(model.rglob(".*"))
+
+
+def test_two_runs_do_not_train_into_one_directory(small_fit: Fit, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    refused: list[str] = []
+
+    def start_another(line: str) -> None:
+        if not refused:
+            kept = (model / "checkpoints" / "last.ckpt").read_bytes()
+            with pytest.raises(TrainingError) as caught:
+                small_fit(max_epochs=1)
+            refused.append(str(caught.value))
+            assert (model / "checkpoints" / "last.ckpt").read_bytes() == kept
+
+    assert small_fit(max_epochs=2, report=start_another).epochs == 2
+    assert refused == [
+        f"another run is training into {model}; wait until it is over, or train into another "
+        "directory."
+    ]
+    assert small_fit(max_epochs=1).epochs == 1, "the directory is free again"
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_cannot_be_is_refused_before_any_data_is_read(
+    seed: int, small_fit: Fit, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"seed is {seed}; it must be 0 or more and below"):
+        small_fit(seed=seed)
+    assert not (tmp_path / "model").exists()

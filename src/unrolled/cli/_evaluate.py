@@ -14,7 +14,7 @@ from ._column_options import add_column_options, columns_of
 from ._parser import CommandParser
 from ._search_options import add_search_options
 from ._values import text, whole
-from ._whole_file import write_whole
+from ._whole_file import check_place, write_whole
 
 if TYPE_CHECKING:
     from ..seq2seq import Scores
@@ -57,6 +57,8 @@ def run(arguments: Sequence[str]) -> int:
     from ..seq2seq import Transducer, evaluate, read_references
     from ._progress_bar import progress_bar
 
+    if options.save:
+        check_place(Path(options.save))
     references = read_references(options.data, columns_of(options))
     transducer = Transducer.from_pretrained(options.model)
     started = time.monotonic()
@@ -71,12 +73,12 @@ def run(arguments: Sequence[str]) -> int:
         )
     seconds = time.monotonic() - started
     found = json.dumps(_json(options, scores, seconds), ensure_ascii=False)
-    if options.save:
-        write_whole(Path(options.save), found + "\n")
     if options.json:
         print(found)
     else:
         print("\n".join(_lines(options, scores, seconds)))
+    if options.save:
+        write_whole(Path(options.save), found + "\n")
     return 0
 
 

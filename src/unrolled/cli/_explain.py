@@ -14,7 +14,7 @@ from ..errors import DataError, UsageError
 from ._parser import CommandParser
 from ._search_options import add_search_options, check_beam
 from ._values import text
-from ._whole_file import write_whole
+from ._whole_file import check_place, write_whole
 
 if TYPE_CHECKING:
     from ..explanation import Report
@@ -58,6 +58,9 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"--svg draws one text, got {len(options.texts)}; give one, or use --html")
     if options.evaluation and not options.html:
         raise UsageError("--evaluation goes into a page; give --html FILE too")
+    for path in (options.html, options.svg):
+        if path:
+            check_place(Path(path))
     evaluation = _evaluation(options.evaluation) if options.evaluation else None
 
     from ..explanation import explain_run

@@ -84,7 +84,7 @@ def _add_symbols(parser: CommandParser) -> None:
         )
         group.add_argument(
             f"--{side}_vocab_size",
-            type=whole(5),
+            type=whole(5, 10_000_000),
             metavar="N",
             help="at most that many symbols (unless given: all that occur; needed for bpe)",
         )
@@ -216,7 +216,9 @@ def _add_training(parser: CommandParser) -> None:
         default=1.0,
         help="largest norm of the gradient of all weights together",
     )
-    group.add_argument("--seed", type=whole(0), metavar="N", default=1, help="seed of all chance")
+    group.add_argument(
+        "--seed", type=whole(0, 2**63 - 1), metavar="N", default=1, help="seed of all chance"
+    )
     group.add_argument(
         "--monitor",
         choices=("wer", "loss"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
@@ -43,6 +44,7 @@ class CommandParser(ArgumentParser):
             allow_abbrev=False,
             exit_on_error=False,
         )
+        self._configuration = "the configuration file"
 
     def add_config_options(self) -> None:
         """Add ``--config`` and ``--print_config``."""
@@ -60,10 +62,14 @@ class CommandParser(ArgumentParser):
 
     def parse(self, arguments: Sequence[str]) -> Namespace:
         """Parse, or raise ``UsageError`` with the nearest name where one is unknown."""
+        for option, following in pairwise([*arguments, ""]):
+            name, _, value = option.partition("=")
+            if name == "--config":
+                self._configuration = f"the configuration file {value or following}"
         try:
             return self.parse_args(list(arguments))
         except UnicodeDecodeError as failure:
-            self.error(f"the configuration file is not valid UTF-8: {failure}")
+            self.error(f"{self._configuration} is not valid UTF-8: {failure}")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Turn jsonargparse's message into a sentence."""
@@ -74,11 +80,19 @@ class CommandParser(ArgumentParser):
         if found := re.match(r"unrecognized arguments: (.*)", message):
             given = next((w for w in found[1].split() if w.startswith("-")), found[1])
             given = given.partition("=")[0]
+            takes_many = any(action.nargs in ("*", "+") for action in self._actions)
+            if takes_many and not given.startswith("-"):
+                return f"{given!r} stands after an option; put all that is no option before them"
             what = "option" if given.startswith("-") else "argument"
             return f"there is no {what} {given!r}{nearest(given, options)}"
         if found := re.match(r"Option '(.*)' is not accepted", message):
             keys = [option.removeprefix("--") for option in options]
             return f"the configuration has an unknown key {found[1]!r}{nearest(found[1], keys)}"
+        if found := re.match(r"Problems parsing config: *(.*)", message, flags=re.DOTALL):
+            where = re.sub(r'"<unicode string>", ', "", " ".join(found[1].split()))
+            return f"{self._configuration} is not YAML: {where}"
+        if message.startswith("Unexpected config: "):
+            return f"{self._configuration} has no keys; give lines such as max_epochs: 5"
         if found := re.match(r"the following arguments are required: (.*)", message):
             absent = found[1].split(", ")
             wanted = [a.metavar for a in self._actions if a.dest in absent and a.nargs != "*"]

@@ -19,8 +19,8 @@ class UnacceptableError(ArgumentTypeError, ValueError):
     """
 
 
-def whole(minimum: int) -> Callable[[object], int]:
-    """A whole number of at least ``minimum``."""
+def whole(minimum: int, most: int = 2**31 - 1) -> Callable[[object], int]:
+    """A whole number of at least ``minimum`` and at most ``most``, which few can mean to exceed."""
 
     def convert(value: object) -> int:
         try:
@@ -29,6 +29,8 @@ def whole(minimum: int) -> Callable[[object], int]:
             number = minimum - 1
         if number < minimum:
             raise UnacceptableError(f"expected a whole number of at least {minimum}, got {value!r}")
+        if number > most:
+            raise UnacceptableError(f"expected a whole number of at most {most}, got {value!r}")
         return number
 
     return convert

@@ -13,10 +13,10 @@ from ._embedded_run import run_embedded as run_embedded
 from ._engine import current_engine as current_engine
 from ._engine import engine as engine
 from ._engine import engine_names as engine_names
-from ._layer_run import engine_for as engine_for
 from ._general_attention import GeneralAttention as GeneralAttention
 from ._gru import GRU as GRU
 from ._gru_cell import GRUCell as GRUCell
+from ._layer_run import engine_for as engine_for
 from ._lstm import LSTM as LSTM
 from ._lstm_cell import LSTMCell as LSTMCell
 from ._rnn import RNN as RNN

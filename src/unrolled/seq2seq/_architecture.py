@@ -71,12 +71,23 @@ def build(architecture: Architecture) -> Seq2Seq:
         architecture: what to build.
 
     Raises:
-        ModelError: the architecture cannot be built; names every fault at once.
+        ModelError: the architecture cannot be built; names every fault at once, or says that there
+            is no memory for it.
     """
     plain = _plain_faults(architecture)
     faults = [*plain.values(), *_fit_faults(architecture, plain)]
     if faults:
         raise ModelError(f"this architecture cannot be built: {'; '.join(faults)}.")
+    try:
+        return _built(architecture)
+    except RuntimeError as error:  # which is how PyTorch says that there is no memory
+        raise ModelError(
+            f"this architecture cannot be built ({str(error).splitlines()[0]}); make its sizes "
+            "smaller."
+        ) from error
+
+
+def _built(architecture: Architecture) -> Seq2Seq:
     encoder = Encoder(
         vocab_size=architecture.source_vocab_size,
         embedding_size=architecture.embedding_size,

@@ -4,7 +4,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ._budget import Budget
 from ._checkpoint import differences, load_checkpoint
 from ._columns import Columns
 from ._data_module import PairsDataModule, SymbolRule
+from ._directory_lock import directory_lock
 from ._lightning_module import DivergenceError, TrainingModule
 from ._optimization import Optimization
 from ._progress import Progress
@@ -204,6 +205,8 @@ def fit(
         raise ValueError(f"monitor is {monitor!r}; it must be one of {', '.join(MONITORS)}.")
     if checkpoint_steps < 1:
         raise ValueError(f"checkpoint_steps is {checkpoint_steps}; it must be 1 or more.")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed is {seed}; it must be 0 or more and below 2**63.")
     architecture_of = _architecture_builder(
         cell=cell,
         decoder_cell=decoder_cell,
@@ -316,7 +319,7 @@ def fit(
     if not budget.is_over(state, len(data.batches)):
         module = TrainingModule(transducer.model, optimization, budget, state)
         try:
-            with _quiet_trainer():
+            with _quiet_trainer(), directory_lock(output) if is_first else nullcontext():
                 trainer.fit(module, datamodule=data)
         except DivergenceError as error:
             way_out = "Start again with a lower learning_rate."

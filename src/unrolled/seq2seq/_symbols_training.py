@@ -10,6 +10,7 @@ from ..errors import DataError
 from ._special import SPECIAL_PIECES, UNKNOWN
 from ._symbols import SYMBOL_KINDS, SymbolKind, Symbols, special_piece
 
+_MOST = 10_000_000  # the learner of merges reserves the memory at once, and dies of too much
 _CHUNK = 10_000  # texts counted at once; enough that the loop costs nothing, small in memory
 _ANY_CHARACTER = r"[\s\S]"
 _WORD_WITH_ITS_SPACE = r"\s?\S+|\s+"
@@ -53,6 +54,8 @@ def train_symbols(
             f"vocab_size is {vocab_size}; it must be above {len(SPECIAL_PIECES)}, "
             "the number of special symbols."
         )
+    if vocab_size is not None and vocab_size > _MOST:
+        raise ValueError(f"vocab_size is {vocab_size}; it must be at most {_MOST}.")
     if min_frequency < 1:
         raise ValueError(f"min_frequency is {min_frequency}; it must be at least 1.")
 

@@ -65,31 +65,50 @@ inline To bits(From value) {
 // 2 to the power of whole numbers from -126 to 127.
 inline Vector power_of_two(Integers exponent) { return bits<Vector>((exponent + 127) << 23); }
 
-// e to the power of x, within 1 ulp. x = n ln 2 + r with |r| <= ln 2 / 2; the polynomial in r is
-// that of Cephes' expf (Moshier). What is too large becomes infinity, what is too small 0, by way
-// of the denormals; NaN stays NaN.
+// x = n ln 2 + r with |r| <= ln 2 / 2, and e to the power of x is 2^n (1 + rest); not for x beyond
+// -104 and 89. The polynomial in r is that of Cephes' expf (Moshier).
+struct Exponential {
+  Vector rest;
+  Integers n;
+
+  explicit Exponential(Vector x) {
+    // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low bits.
+    const Vector shifted = x * 1.44269504088896341f + 12582912.0f;
+    n = bits<Integers>(shifted) - 0x4b400000;
+    const Vector whole = shifted - 12582912.0f;
+    const Vector high = x - whole * 0.693359375f, low = whole * 2.12194440e-4f;
+    const Vector r = high + low;
+    const Vector lost = (high - r) + low;  // by rounding r
+    Vector sum = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    sum = sum * r + 8.3334519073e-3f;
+    sum = sum * r + 4.1665795894e-2f;
+    sum = sum * r + 1.6666665459e-1f;
+    sum = sum * r + 5.0000001201e-1f;
+    rest = (sum * (r * r) + lost) + r;
+  }
+
+  Vector value() const {
+    const Integers half = n >> 1;  // twice half the power, since the whole may be no normal float
+    return (rest + 1.0f) * power_of_two(half) * power_of_two(n - half);
+  }
+};
+
+// What is too large becomes infinity, what is too small 0, by way of the denormals; NaN stays NaN.
 inline Vector exponential(Vector x) {
   x = x > 89.0f ? broadcast(89.0f) : x;
   x = x < -104.0f ? broadcast(-104.0f) : x;
-  // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low bits.
-  const Vector shifted = x * 1.44269504088896341f + 12582912.0f;
-  const Integers n = bits<Integers>(shifted) - 0x4b400000;
-  const Vector whole = shifted - 12582912.0f;
-  const Vector r = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
-  Vector sum = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  sum = sum * r + 8.3334519073e-3f;
-  sum = sum * r + 4.1665795894e-2f;
-  sum = sum * r + 1.6666665459e-1f;
-  sum = sum * r + 5.0000001201e-1f;
-  sum = sum * (r * r) + r + 1.0f;
-  const Integers half = n >> 1;  // twice half the power, since the whole may be no normal float
-  return sum * power_of_two(half) * power_of_two(n - half);
+  return Exponential(x).value();
 }
 
 // Within 2 ulp. Far below 0 it is e to the power of x, where that of -x would be infinite.
 inline Vector sigmoid(Vector x) {
-  const Vector power = exponential(x < -80.0f ? x : -x);
-  return x < -80.0f ? power : 1.0f / (1.0f + power);
+  x = x < -104.0f ? broadcast(-104.0f) : x;
+  x = x > 30.0f ? broadcast(30.0f) : x;  // where it is 1
+  const Exponential power(x < -80.0f ? x : -x);
+  const Vector scale = power_of_two(power.n);
+  // Not 1 + e^-x, which rounds once more: the small parts are added first.
+  const Vector usual = 1.0f / ((scale * power.rest + 1.0f) + scale);
+  return x < -80.0f ? power.value() : usual;
 }
 
 // Within 2 ulp; the polynomial for small x is that of Cephes' tanhf (Moshier).

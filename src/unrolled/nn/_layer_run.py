@@ -60,9 +60,10 @@ def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineC
     Raises:
         TypeError, ValueError: as `RNN.forward` says.
     """
-    padded = input
     if isinstance(input, PackedSequence):
         padded, _ = pad_packed_sequence(input, batch_first=layer.batch_first)
+    else:
+        padded = input
     weights = stack_weights(cast("nn.Module", layer), layer.shape)
     return engine_of(_prepare(layer, weights, padded, None, None).call)
 

@@ -49,7 +49,7 @@ docs: $(VENV)/.dev ## Build the documentation into site/
 
 bench: $(VENV)/.dev ## Time the kernels and layers
 	$(BIN)/python benchmarks/panel_product.py
-	$(BIN)/python benchmarks/layers_vs_torch.py
+	$(BIN)/python benchmarks/recurrent_layers.py
 
 bench-peers: $(VENV)/.peers ## Time the encoder-decoder beside yoyodyne (DATA=words.tsv)
 	$(BIN)/python benchmarks/encoder_decoder_vs_yoyodyne.py --data $(DATA)

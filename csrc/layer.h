@@ -95,9 +95,13 @@ struct Forward {
   float* gates;    // rows of the slice, or of as many turns as `turns_at_once` says
   bool keep_gates;  // whether a row is kept for each real step
   std::size_t turns_at_once;
+  std::size_t first_panel, end_panel;  // which units are this task's
   Progress* done;
-  const Progress* below[2];  // who computes x; null for nobody
-  bool below_entirely;       // whether all of x is needed before the first turn
+  const Progress* beside;      // all tasks that share the units, if there are several
+  std::size_t beside_count;
+  const Progress* below;       // all tasks that compute x, if any do
+  std::size_t below_count;
+  bool below_entirely;         // whether all of x is needed before the first turn
   const float** from;  // room for turns_at_once + 1 pointers for each sample
   float** to;          // room for turns_at_once + 2 pointers for each sample
   float* raw;          // room for a slot for each sample, with a projection

@@ -79,7 +79,8 @@ void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, fl
     }
   }
   if (task.table_gates != nullptr) return;
-  multiply_input_rows(task.size, task.packed, x, rows, gate_rows);
+  multiply_input_rows(task.size, task.packed, task.first_panel, task.end_panel, x, rows,
+                      gate_rows);
 }
 
 // One panel of units of all gates that read the state.
@@ -119,8 +120,8 @@ void run(const Forward& task) {
 
   for (std::size_t first = 0; first < slice.turns; first += task.turns_at_once) {
     const std::size_t end = smaller(first + task.turns_at_once, slice.turns);
-    for (const Progress* below : task.below) {
-      if (below != nullptr) await(*below, task.below_entirely ? slice.turns : end);
+    for (std::size_t other = 0; other < task.below_count; ++other) {
+      await(task.below[other], task.below_entirely ? slice.turns : end);
     }
     float* gates = task.gates;
     if (task.keep_gates) gates += slice.first_row[first] * row_size;
@@ -128,6 +129,9 @@ void run(const Forward& task) {
     float* const* here = gate_rows;
     for (std::size_t turn = first; turn < end; ++turn) {
       const std::size_t alive = slice.alive[turn];
+      for (std::size_t other = 0; other < task.beside_count; ++other) {
+        await(task.beside[other], turn);
+      }
       for (std::size_t row = 0; row < alive; ++row) {
         const std::size_t sample = slice.sample[row];
         h[row] = task.h.at(slice.step(row, turn, task.reverse), sample);
@@ -136,7 +140,7 @@ void run(const Forward& task) {
         // What a projection reads; without one h is written where it belongs at once.
         raw[row] = size.projected != 0 ? task.raw + row * panels * kPanel : h[row];
       }
-      for (std::size_t panel = 0; panel < panels; ++panel) {
+      for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
         multiply_states(size, task.packed.state + panel * state_panel, panel, before, alive, here);
         apply_cell<cell>(task, turn, panel * kPanel, here, before, raw);
       }
@@ -144,17 +148,22 @@ void run(const Forward& task) {
         multiply(raw, alive, task.packed.projection, size.projected, size.units, h);
       }
       here += alive;
+      task.done->turns.store(turn + 1, std::memory_order_release);
     }
-    task.done->turns.store(end, std::memory_order_release);
   }
+  // Only columns of its own are copied, since tasks beside this one may still be at work.
+  const std::size_t first_unit = task.first_panel * kPanel;
+  const std::size_t last_unit = smaller(task.end_panel * kPanel, size.units);
+  const std::size_t units = last_unit - first_unit;
   for (std::size_t row = 0; row < samples; ++row) {
     const std::size_t last = slice.step(row, slice.length[row] - 1, task.reverse);
     const std::size_t sample = slice.sample[row];
-    std::memcpy(task.h_n + sample * size.state(), task.h.at(last, sample),
-                size.state() * sizeof(float));
-    if (size.has_cell() && task.c_n != nullptr) {
-      std::memmove(task.c_n + sample * size.units, task.c.at(last, sample),
-                   size.units * sizeof(float));
+    const std::size_t count = size.projected != 0 ? size.projected : units;
+    std::memcpy(task.h_n + sample * size.state() + first_unit,
+                task.h.at(last, sample) + first_unit, count * sizeof(float));
+    if (size.has_cell()) {
+      std::memmove(task.c_n + sample * size.units + first_unit,
+                   task.c.at(last, sample) + first_unit, units * sizeof(float));
     }
   }
 }
@@ -204,11 +213,13 @@ Packed pack_forward(const LayerSize& size, const Weights& weights, float* packed
   return result;
 }
 
-void multiply_input_rows(const LayerSize& size, const Packed& weights, const float* const* x,
-                         std::size_t rows, float* const* gates) {
+void multiply_input_rows(const LayerSize& size, const Packed& weights, std::size_t first_panel,
+                         std::size_t end_panel, const float* const* x, std::size_t rows,
+                         float* const* gates) {
   const std::size_t panels = panels_of(size.units);
-  const float* packed = weights.input;
-  for (std::size_t panel = 0; panel < panels; ++panel) {
+  const float* packed =
+      weights.input + first_panel * input_slots(size) * panel_size(size.input);
+  for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
     for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
       multiply_panel(x, rows, packed + kPanel, size.input, packed, gates,
                      (slot * panels + panel) * kPanel);

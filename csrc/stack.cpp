@@ -1,9 +1,10 @@
 #include "stack.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <numeric>
 
-#include "threads.h"
 
 namespace unrolled {
 
@@ -18,6 +19,14 @@ template <class Float>
 Grid<Float> half(Grid<Float> grid, std::size_t direction, std::size_t size) {
   if (grid.data != nullptr) grid.data += direction * size;
   return grid;
+}
+
+std::size_t cache_of_a_core() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  const long size = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (size > 0) return static_cast<std::size_t>(size);
+#endif
+  return std::size_t{1} << 20;
 }
 
 Grid<const float> constant(const Grid<float>& grid) { return {grid.data, grid.step, grid.sample}; }
@@ -94,8 +103,8 @@ Stack::Hash Stack::hash(std::size_t row, const Weights& weights) const {
   return lanes;
 }
 
-void Stack::use(const std::vector<Weights>& weights, std::size_t threads) {
-  in_parallel(weights.size(), threads, [&](std::size_t row) {
+void Stack::use(const std::vector<Weights>& weights, Crew& crew) {
+  crew.run(weights.size(), [&](std::size_t row) {
     const Hash now = hash(row, weights[row]);
     if (is_packed_ && now == hashes_[row]) return;
     packed_[row] = kernels_.pack_forward(size_.layer(row / size_.directions), weights[row],
@@ -105,95 +114,131 @@ void Stack::use(const std::vector<Weights>& weights, std::size_t threads) {
   is_packed_ = true;
 }
 
+namespace {
+
 // The table times the weights of each direction of the first layer, if that is less work than
 // doing it for every step.
-std::vector<Aligned<float>> Stack::table_gates(const Batch& batch, const StackForward& run,
-                                               std::size_t threads) const {
+std::vector<Aligned<float>> table_gates(const Stack& stack, const Batch& batch,
+                                        const StackForward& run, Crew& crew) {
   std::vector<Aligned<float>> tables;
   if (run.ids.data == nullptr || run.table_rows >= batch.rows()) return tables;
-  const std::size_t row_size = gates_row();
-  for (std::size_t direction = 0; direction < size_.directions; ++direction) {
+  const std::size_t row_size = stack.gates_row();
+  for (std::size_t direction = 0; direction < stack.size().directions; ++direction) {
     tables.push_back(aligned<float>(run.table_rows * row_size));
   }
   std::vector<const float*> from(run.table_rows);
   for (std::size_t row = 0; row < run.table_rows; ++row) from[row] = run.x.at(row, 0);
-  in_parallel(size_.directions, threads, [&](std::size_t direction) {
+  crew.run(stack.size().directions, [&](std::size_t direction) {
     std::vector<float*> to(run.table_rows);
     for (std::size_t row = 0; row < run.table_rows; ++row) {
       to[row] = tables[direction].get() + row * row_size;
     }
-    kernels_.multiply_input_rows(size_.layer(0), packed_[direction], from.data(), from.size(),
-                                 to.data());
+    stack.kernels().multiply_input_rows(stack.size().layer(0), stack.packed(direction), 0,
+                                        stack.panels(), from.data(), from.size(), to.data());
   });
   return tables;
 }
 
-void Stack::forward(const Batch& batch, const StackForward& run, std::size_t threads) const {
-  const std::size_t slices = batch.slices().size(), directions = size_.directions;
-  const std::size_t tasks = size_.rows() * slices;
-  std::vector<Forward> forwards(tasks, Forward{});
-  std::vector<Progress> done(tasks);
-  std::vector<Aligned<float>> floats;
-  std::vector<std::vector<const float*>> from(tasks);
-  std::vector<std::vector<float*>> to(tasks);
-  const std::size_t gates_row = this->gates_row();
-  const std::vector<Aligned<float>> tables = table_gates(batch, run, threads);
+// Parts that the units of a layer are best cut into, so that threads which directions and slices
+// leave idle have work, and each reads its own part of the weights only. Then the parts have to
+// wait for each other at every step, so where there are layers to run beside each other and a layer
+// fits the cache of a core, that is left to them.
+std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t crew) {
+  const StackSize& whole = stack.size();
+  const std::size_t idle = crew / (whole.directions * batch.slices().size());
+  if (idle < 2 || whole.projected != 0) return 1;
+  const LayerSize size = whole.layer(whole.layers - 1);
+  const std::size_t bytes = sizeof(float) * size.gates() * size.units * size.state();
+  const bool layers_are_enough = whole.layers >= idle && whole.directions == 1;
+  if (batch.turns() > 1 && layers_are_enough && bytes <= cache_of_a_core()) return 1;
+  return std::min(idle, stack.panels());
+}
 
-  for (std::size_t layer = 0; layer < size_.layers; ++layer) {
-    for (std::size_t slice = 0; slice < slices; ++slice) {
-      for (std::size_t direction = 0; direction < directions; ++direction) {
-        const std::size_t row = layer * directions + direction;
-        const std::size_t number = (layer * slices + slice) * directions + direction;
-        const Slice& samples = batch.slices()[slice];
-        const std::size_t at_once =
-            std::max<std::size_t>(1, kRowsAtOnce / std::max<std::size_t>(1, samples.samples));
-        Forward& task = forwards[number];
-        task.size = size_.layer(layer);
-        task.packed = packed_[row];
-        task.slice = &samples;
-        task.reverse = direction == 1;
-        task.x = layer == 0 ? run.x : constant(run.outputs[layer - 1]);
-        if (layer == 0) {
-          task.ids = run.ids;
-          task.table_gates = tables.empty() ? nullptr : tables[direction].get();
-        }
-        task.h = half(run.outputs[layer], direction, size_.state());
-        task.h0 = run.h0 + row * batch.samples() * size_.state();
-        task.h_n = run.h_n + row * batch.samples() * size_.state();
-        if (task.size.has_cell()) {
-          task.c0 = run.c0 + row * batch.samples() * size_.units;
-          task.c_n = run.c_n + row * batch.samples() * size_.units;
-          // Where nobody wants all of them, c stays in the place of the last.
-          task.c = run.cells.empty()
-                       ? Grid<float>{task.c_n, 0, static_cast<std::ptrdiff_t>(size_.units)}
-                       : run.cells[row];
-        }
-        task.keep_gates = !run.gates.empty();
-        task.turns_at_once = at_once;
-        if (task.keep_gates) {
-          task.gates = run.gates[row] + batch.rows_before(slice) * gates_row;
-        } else {
-          floats.push_back(aligned<float>(at_once * samples.samples * gates_row));
-          task.gates = floats.back().get();
-        }
-        task.done = &done[number];
-        task.below[0] = task.below[1] = nullptr;
-        task.below_entirely = directions == 2;
-        for (std::size_t other = 0; layer > 0 && other < directions; ++other) {
-          task.below[other] = &done[((layer - 1) * slices + slice) * directions + other];
-        }
-        from[number].resize((at_once + 1) * samples.samples);
-        to[number].resize((at_once + 2) * samples.samples);
-        task.from = from[number].data();
-        task.to = to[number].data();
-        if (size_.projected != 0) {
-          floats.push_back(aligned<float>(samples.samples * gates_row));
-          task.raw = floats.back().get();
-        }
-      }
+}  // namespace
+
+ForwardPlan::ForwardPlan(const Stack& stack, const Batch& batch, const StackForward& run,
+                         Crew& crew)
+    : kernels_(stack.kernels()) {
+  const StackSize& size = stack.size();
+  const std::size_t slices = batch.slices().size(), directions = size.directions;
+  const std::size_t parts = column_parts(stack, batch, crew.size());
+  const std::size_t panels = stack.panels();
+  const std::size_t count = size.rows() * slices * parts;
+  tasks_.resize(count, Forward{});
+  done_ = std::vector<Progress>(count);
+  from_.resize(count);
+  to_.resize(count);
+  const std::size_t gates_row = stack.gates_row();
+  floats_ = table_gates(stack, batch, run, crew);
+  std::vector<const float*> tables;
+  for (const Aligned<float>& table : floats_) tables.push_back(table.get());
+  // The parts of a layer, slice and direction stand side by side; so do its directions.
+  const auto first_of = [&](std::size_t layer, std::size_t slice) {
+    return (layer * slices + slice) * directions * parts;
+  };
+
+  for (std::size_t number = 0; number < count; ++number) {
+    const std::size_t part = number % parts, direction = number / parts % directions;
+    const std::size_t slice = number / parts / directions % slices;
+    const std::size_t layer = number / parts / directions / slices;
+    const std::size_t row = layer * directions + direction;
+    const Slice& samples = batch.slices()[slice];
+    const std::size_t at_once =
+        std::max<std::size_t>(1, kRowsAtOnce / std::max<std::size_t>(1, samples.samples));
+    Forward& task = tasks_[number];
+    task.size = size.layer(layer);
+    task.packed = stack.packed(row);
+    task.slice = &samples;
+    task.reverse = direction == 1;
+    task.first_panel = panels * part / parts;
+    task.end_panel = panels * (part + 1) / parts;
+    task.x = layer == 0 ? run.x : constant(run.outputs[layer - 1]);
+    if (layer == 0) {
+      task.ids = run.ids;
+      task.table_gates = tables.empty() ? nullptr : tables[direction];
+    }
+    task.h = half(run.outputs[layer], direction, size.state());
+    task.h0 = run.h0 + row * batch.samples() * size.state();
+    task.h_n = run.h_n + row * batch.samples() * size.state();
+    if (task.size.has_cell()) {
+      task.c0 = run.c0 + row * batch.samples() * size.units;
+      task.c_n = run.c_n + row * batch.samples() * size.units;
+      // Where nobody wants all of them, c stays in the place of the last.
+      task.c = run.cells.empty() ? Grid<float>{task.c_n, 0, static_cast<std::ptrdiff_t>(size.units)}
+                                 : run.cells[row];
+    }
+    task.keep_gates = !run.gates.empty();
+    task.turns_at_once = at_once;
+    if (task.keep_gates) {
+      task.gates = run.gates[row] + batch.rows_before(slice) * gates_row;
+    } else {
+      floats_.push_back(aligned<float>(at_once * samples.samples * gates_row));
+      task.gates = floats_.back().get();
+    }
+    task.done = &done_[number];
+    task.beside = &done_[number - part];
+    task.beside_count = parts > 1 ? parts : 0;
+    task.below = layer == 0 ? nullptr : &done_[first_of(layer - 1, slice)];
+    task.below_count = layer == 0 ? 0 : directions * parts;
+    task.below_entirely = directions == 2;
+    from_[number].resize((at_once + 1) * samples.samples);
+    to_[number].resize((at_once + 2) * samples.samples);
+    task.from = from_[number].data();
+    task.to = to_[number].data();
+    if (size.projected != 0) {
+      floats_.push_back(aligned<float>(samples.samples * gates_row));
+      task.raw = floats_.back().get();
     }
   }
-  in_parallel(tasks, threads, [&](std::size_t number) { kernels_.run_forward(forwards[number]); });
+}
+
+void ForwardPlan::run(Crew& crew) {
+  for (Progress& done : done_) done.turns.store(0, std::memory_order_relaxed);
+  crew.run(tasks_.size(), [&](std::size_t number) { kernels_.run_forward(tasks_[number]); });
+}
+
+void Stack::forward(const Batch& batch, const StackForward& run, Crew& crew) const {
+  ForwardPlan(*this, batch, run, crew).run(crew);
 }
 
 }  // namespace unrolled

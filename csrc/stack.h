@@ -8,6 +8,7 @@
 
 #include "kernel_table.h"
 #include "memory.h"
+#include "threads.h"
 
 namespace unrolled {
 
@@ -89,6 +90,24 @@ struct StackBackward {
   std::vector<Gradients> gradients;  // of each row, 0 before
 };
 
+class Stack;
+
+// The tasks of a forward run; may be run again when what its pointers point to has changed.
+class ForwardPlan {
+ public:
+  ForwardPlan(const Stack& stack, const Batch& batch, const StackForward& run, Crew& crew);
+
+  void run(Crew& crew);
+
+ private:
+  const KernelTable& kernels_;
+  std::vector<Forward> tasks_;
+  std::vector<Progress> done_;
+  std::vector<Aligned<float>> floats_;
+  std::vector<std::vector<const float*>> from_;
+  std::vector<std::vector<float*>> to_;
+};
+
 class Stack {
  public:
   Stack(const StackSize& size, const KernelTable& kernels);
@@ -96,20 +115,20 @@ class Stack {
   Stack& operator=(const Stack&) = delete;
 
   const StackSize& size() const { return size_; }
+  const KernelTable& kernels() const { return kernels_; }
+  const Packed& packed(std::size_t row) const { return packed_[row]; }
+  std::size_t panels() const { return (size_.units + kernels_.panel - 1) / kernels_.panel; }
   std::size_t gates_row() const { return kernels_.gates_row(size_.layer(0)); }
 
   // Packs what has changed since the last time, which the hash of the weights tells: whoever
   // wrote them, and however, no run ever sees old ones.
-  void use(const std::vector<Weights>& weights, std::size_t threads);
+  void use(const std::vector<Weights>& weights, Crew& crew);
 
-  void forward(const Batch& batch, const StackForward& run, std::size_t threads) const;
+  void forward(const Batch& batch, const StackForward& run, Crew& crew) const;
   void backward(const Batch& batch, const std::vector<Weights>& weights, const StackBackward& run,
-                std::size_t threads) const;
+                Crew& crew) const;
 
  private:
-  std::vector<Aligned<float>> table_gates(const Batch& batch, const StackForward& run,
-                                          std::size_t threads) const;
-
   using Hash = std::array<std::uint32_t, kHashLanes>;
 
   Hash hash(std::size_t row, const Weights& weights) const;

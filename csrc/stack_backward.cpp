@@ -6,7 +6,6 @@
 #include <iterator>
 
 #include "stack.h"
-#include "threads.h"
 
 namespace unrolled {
 
@@ -18,8 +17,8 @@ using Job = std::function<void()>;
 class Descent {
  public:
   Descent(const StackSize& size, const KernelTable& kernels, const Batch& batch,
-          const StackBackward& run, std::size_t threads)
-      : size_(size), kernels_(kernels), batch_(batch), run_(run), threads_(threads) {
+          const StackBackward& run, Crew& crew)
+      : size_(size), kernels_(kernels), batch_(batch), run_(run), crew_(crew) {
     slot_ = kernels.gates_row(size.layer(0)) / size.layer(0).slots();
     padded_state_ = (size.state() + kernels.panel - 1) / kernels.panel * kernels.panel;
   }
@@ -44,7 +43,7 @@ class Descent {
   }
 
   void do_all(const std::vector<Job>& jobs) const {
-    in_parallel(jobs.size(), threads_, [&](std::size_t number) { jobs[number](); });
+    crew_.run(jobs.size(), [&](std::size_t number) { jobs[number](); });
   }
 
   Grid<const float> input(std::size_t layer) const {
@@ -151,7 +150,7 @@ class Descent {
     }
     std::vector<Job> jobs;
     if (to.data == nullptr) return jobs;
-    const std::size_t parts = std::min(batch_.turns(), 2 * threads_);
+    const std::size_t parts = std::min(batch_.turns(), 2 * crew_.size());
     for (std::size_t part = 0; part < parts; ++part) {
       const std::size_t first = batch_.turns() * part / parts;
       const std::size_t end = batch_.turns() * (part + 1) / parts;
@@ -270,7 +269,8 @@ class Descent {
   const KernelTable& kernels_;
   const Batch& batch_;
   const StackBackward& run_;
-  std::size_t threads_, slot_, padded_state_;
+  Crew& crew_;
+  std::size_t slot_, padded_state_;
   std::vector<Packed> packed_;
   std::vector<Aligned<float>> memory_, grad_gates_;
   std::deque<std::vector<float*>> pointers_;
@@ -282,8 +282,8 @@ class Descent {
 }  // namespace
 
 void Stack::backward(const Batch& batch, const std::vector<Weights>& weights,
-                     const StackBackward& run, std::size_t threads) const {
-  Descent(size_, kernels_, batch, run, threads).run(weights);
+                     const StackBackward& run, Crew& crew) const {
+  Descent(size_, kernels_, batch, run, crew).run(weights);
 }
 
 }  // namespace unrolled

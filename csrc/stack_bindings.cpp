@@ -14,74 +14,20 @@
 #include <string>
 #include <vector>
 
+#include "arrays.h"
 #include "instruction_sets.h"
 #include "stack.h"
 #include "threads.h"
-
-namespace nb = nanobind;
 
 namespace unrolled {
 
 namespace {
 
-using In = nb::ndarray<const float, nb::device::cpu>;
-using Out = nb::ndarray<float, nb::device::cpu>;
-using Lengths = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu, nb::c_contig>;
-using Ids = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::device::cpu>;
-using Dimensions = std::vector<std::size_t>;
-
-[[noreturn]] void refuse(const std::string& name, const Dimensions& expected) {
-  std::string text = name + " must be contiguous and of shape (";
-  for (std::size_t size : expected) text += std::to_string(size) + ", ";
-  throw std::invalid_argument(text + ")");
-}
-
-template <class Array>
-bool has_shape(const Array& array, const Dimensions& expected) {
-  if (array.ndim() != expected.size()) return false;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    if (array.shape(i) != expected[i]) return false;
-  }
-  return true;
-}
-
-template <class Array>
-auto contiguous(const std::string& name, const Array& array, const Dimensions& expected) {
-  if (!has_shape(array, expected)) refuse(name, expected);
-  std::int64_t stride = 1;
-  if (array.size() == 0) return array.data();
-  for (std::size_t i = expected.size(); i-- > 0;) {
-    if (array.shape(i) > 1 && array.stride(i) != stride) refuse(name, expected);
-    stride *= static_cast<std::int64_t>(array.shape(i));
-  }
-  return array.data();
-}
-
-template <class Array>
-auto contiguous(const std::string& name, const std::optional<Array>& array,
-                const Dimensions& expected) {
-  return array ? contiguous(name, *array, expected) : nullptr;
-}
-
-// (step, sample, size), the elements of a sample side by side.
-template <class Float, class Array>
-Grid<Float> grid(const std::string& name, const Array& array, const Dimensions& expected) {
-  if (!has_shape(array, expected)) refuse(name, expected);
-  if (array.shape(2) > 1 && array.stride(2) != 1) refuse(name, expected);
-  return {array.data(), array.stride(0), array.stride(1)};
-}
-
-Cell cell_of(const std::string& name) {
-  if (name == "rnn_tanh") return Cell::rnn_tanh;
-  if (name == "rnn_relu") return Cell::rnn_relu;
-  if (name == "gru") return Cell::gru;
-  if (name == "lstm") return Cell::lstm;
-  throw std::invalid_argument("there is no cell '" + name + "'");
-}
-
 class PyStack {
+ public:
   using WeightArrays = std::vector<std::vector<In>>;
 
+ private:
   struct Samples {
     std::size_t steps, count;
     const std::int64_t* lengths;
@@ -169,15 +115,6 @@ class PyStack {
     return result;
   }
 
-  std::vector<Weights> weights_of(const WeightArrays& arrays) const {
-    count("weights", arrays.size(), size_.rows());
-    std::vector<Weights> weights;
-    for (std::size_t row = 0; row < arrays.size(); ++row) {
-      weights.push_back(row_of<Weights>(row, arrays[row]));
-    }
-    return weights;
-  }
-
   std::vector<Gradients> gradients_of(const std::vector<std::vector<Out>>& arrays) const {
     std::vector<Gradients> gradients(size_.rows());
     if (arrays.empty()) return gradients;
@@ -203,6 +140,16 @@ class PyStack {
   PyStack(const PyStack&) = delete;
   PyStack& operator=(const PyStack&) = delete;
 
+  std::vector<Weights> weights_of(const WeightArrays& arrays) const {
+    count("weights", arrays.size(), size_.rows());
+    std::vector<Weights> weights;
+    for (std::size_t row = 0; row < arrays.size(); ++row) {
+      weights.push_back(row_of<Weights>(row, arrays[row]));
+    }
+    return weights;
+  }
+
+  Stack& stack() { return stack_; }
   std::size_t gates_row() const { return stack_.gates_row(); }
 
   void forward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
@@ -244,11 +191,12 @@ class PyStack {
     for (const Out& part : gates) run.gates.push_back(gates_of(part, samples));
     const std::vector<Weights> used = weights_of(weights);
     nb::gil_scoped_release released;
+    Crew crew(threads);
     {
       const std::lock_guard lock(packing_);
-      stack_.use(used, threads);
+      stack_.use(used, crew);
     }
-    stack_.forward(batch, run, threads);
+    stack_.forward(batch, run, crew);
   }
 
   void backward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
@@ -306,7 +254,8 @@ class PyStack {
     const std::vector<Weights> used = weights_of(weights);
     run.gradients = gradients_of(gradients);
     nb::gil_scoped_release released;
-    stack_.backward(batch, used, run, threads);
+    Crew crew(threads);
+    stack_.backward(batch, used, run, crew);
   }
 
  private:
@@ -333,7 +282,7 @@ void additive_scores(const In& queries, const In& keys,
   const KernelTable& kernels = kernels_of(isa);
   nb::gil_scoped_release released;
   const std::size_t parts = std::min(batch, 4 * threads);
-  in_parallel(parts, threads, [&](std::size_t part) {
+  Crew(threads).run(parts, [&](std::size_t part) {
     for (std::size_t b = batch * part / parts; b < batch * (part + 1) / parts; ++b) {
       kernels.additive_scores(from + b * count * size, count, key + b * steps * size, steps,
                               is_real + b * steps, weight, size, to + b * count * steps);
@@ -350,6 +299,59 @@ void element_by_element(const nb::ndarray<const float, nb::ndim<1>, nb::c_contig
   if (from.shape(0) != to.shape(0)) throw std::invalid_argument("not of one size");
   (kernels_of(isa).*function)(from.data(), from.shape(0), to.data());
 }
+
+// A stack that is run step by step, in arrays that stay where they are: nothing is allocated, and
+// the weights are those of the moment it was made.
+class PyStream {
+ public:
+  PyStream(PyStack& stack, const PyStack::WeightArrays& weights, const Out& x, const Out& h,
+           const std::optional<Out>& c, const std::vector<Out>& outputs, std::size_t threads)
+      : stack_(stack.stack()), x_(x), h_(h), c_(c), outputs_(outputs), threads_(threads),
+        batch_(1, x.ndim() == 3 ? x.shape(1) : 0, nullptr, 1) {
+    const StackSize& size = stack_.size();
+    const std::size_t samples = batch_.samples();
+    StackForward run{};
+    const Grid<float> input = grid<float>("x", x, {1, samples, size.input});
+    run.x = {input.data, input.step, input.sample};
+    run.h_n = contiguous("h", h, {size.rows(), samples, size.state()});
+    run.c_n = contiguous("c", c, {size.rows(), samples, size.units});
+    if (size.cell == Cell::lstm && run.c_n == nullptr) throw std::invalid_argument("an LSTM needs c");
+    if (size.directions != 1) throw std::invalid_argument("a stream has one direction");
+    // A part of a layer may write its units of h while another still reads all of them.
+    before_.resize(h.size());
+    run.h0 = before_.data();
+    run.c0 = run.c_n;
+    if (outputs.size() != size.layers) throw std::invalid_argument("an output for each layer");
+    for (const Out& output : outputs) {
+      run.outputs.push_back(grid<float>("an output", output, {1, samples, size.output()}));
+    }
+    const std::vector<Weights> used = stack.weights_of(weights);
+    nb::gil_scoped_release released;
+    Crew crew(threads);
+    stack_.use(used, crew);
+    plan_.emplace(stack_, batch_, run, crew);
+  }
+
+  PyStream(const PyStream&) = delete;
+  PyStream& operator=(const PyStream&) = delete;
+
+  void step() {
+    nb::gil_scoped_release released;
+    std::copy_n(h_.data(), before_.size(), before_.data());
+    Crew crew(threads_);
+    plan_->run(crew);
+  }
+
+ private:
+  Stack& stack_;
+  Out x_, h_;
+  std::optional<Out> c_;
+  std::vector<Out> outputs_;
+  std::size_t threads_;
+  std::vector<float> before_;
+  Batch batch_;
+  std::optional<ForwardPlan> plan_;
+};
 
 }  // namespace
 
@@ -370,6 +372,12 @@ void bind_stack(nb::module_& module) {
            nb::arg("grad_c_n").none(), nb::arg("grad_cells"), nb::arg("grad_x").none(),
            nb::arg("grad_h0"), nb::arg("grad_c0").none(), nb::arg("gradients"), nb::arg("slices"),
            nb::arg("threads"));
+  nb::class_<PyStream>(module, "Stream")
+      .def(nb::init<PyStack&, const std::vector<std::vector<In>>&, const Out&, const Out&,
+                    const std::optional<Out>&, const std::vector<Out>&, std::size_t>(),
+           nb::keep_alive<1, 2>(), nb::arg("stack"), nb::arg("weights"), nb::arg("x"), nb::arg("h"),
+           nb::arg("c").none(), nb::arg("outputs"), nb::arg("threads"))
+      .def("step", &PyStream::step);
   module.def(
       "gates_row",
       [](const std::string& cell, std::size_t units, const std::string& isa) {

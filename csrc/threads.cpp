@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct Job {
   }
 };
 
+}  // namespace
+
 class Pool {
  public:
   ~Pool() {
@@ -44,14 +47,24 @@ class Pool {
     for (std::thread& worker : workers_) worker.join();
   }
 
-  void run(std::size_t count, std::size_t threads, const std::function<void(std::size_t)>& task) {
-    Job job{&task, count};
-    const std::unique_lock owner(owner_, std::try_to_lock);
-    const std::size_t helpers = threads < count ? threads - 1 : count - 1;
-    if (!owner.owns_lock() || helpers == 0) return job.work();
-    while (workers_.size() < helpers) {
-      workers_.emplace_back([this, number = workers_.size()] { live(number); });
+  // Whether there are workers for the caller alone, until `leave`.
+  bool take(std::size_t helpers) {
+    if (!owner_.try_lock()) return false;
+    try {
+      while (workers_.size() < helpers) {
+        workers_.emplace_back([this, number = workers_.size()] { live(number); });
+      }
+    } catch (const std::system_error&) {  // no more threads to be had
+      owner_.unlock();
+      return false;
     }
+    return true;
+  }
+
+  void leave() { owner_.unlock(); }
+
+  void run(std::size_t count, std::size_t helpers, const std::function<void(std::size_t)>& task) {
+    Job job{&task, count};
     {
       const std::lock_guard lock(mutex_);
       job_ = &job;
@@ -100,6 +113,8 @@ class Pool {
   std::vector<std::thread> workers_;
 };
 
+namespace {
+
 std::unique_ptr<Pool> pool;
 std::once_flag listens_to_forks;
 std::mutex making;
@@ -121,14 +136,24 @@ Pool& the_pool() {
 
 }  // namespace
 
-void in_parallel(std::size_t count, std::size_t threads,
-                 const std::function<void(std::size_t)>& task) {
-  if (count == 0) return;
-  if (threads < 2 || count < 2) {
+Crew::Crew(std::size_t threads) {
+  if (threads < 2) return;
+  Pool& all = the_pool();
+  if (!all.take(threads - 1)) return;
+  pool_ = &all;
+  size_ = threads;
+}
+
+Crew::~Crew() {
+  if (pool_ != nullptr) pool_->leave();
+}
+
+void Crew::run(std::size_t count, const std::function<void(std::size_t)>& task) {
+  if (size_ < 2 || count < 2) {
     for (std::size_t i = 0; i < count; ++i) task(i);
     return;
   }
-  the_pool().run(count, threads, task);
+  pool_->run(count, size_ - 1, task);
 }
 
 void spin(unsigned round) {

@@ -3,15 +3,33 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 
 namespace unrolled {
 
-// Runs task(0), ..., task(count - 1) on at most `threads` threads, the caller among them, and
-// returns when all are done. Tasks are begun in their order, so a task may wait for any before it.
-// While another caller has the workers, this one does its tasks alone. After a fork the child has
-// a pool of its own.
-void in_parallel(std::size_t count, std::size_t threads,
-                 const std::function<void(std::size_t)>& task);
+class Pool;
+
+// The caller and, as long as the object lives, the workers beside it. While another caller has
+// the workers, or none can be made, the caller is alone. After a fork the child has workers of its
+// own.
+class Crew {
+ public:
+  explicit Crew(std::size_t threads);
+  ~Crew();
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  std::size_t size() const { return size_; }
+
+  // Runs task(0), ..., task(count - 1) and returns when all are done. Tasks are begun in their
+  // order, so a task may wait for any before it; and for as many after it as there are of the crew
+  // to begin them.
+  void run(std::size_t count, const std::function<void(std::size_t)>& task);
+
+ private:
+  Pool* pool_ = nullptr;
+  std::size_t size_ = 1;
+};
 
 // Tells the processor that this is a waiting loop, and the system that others may run.
 void spin(unsigned round);

@@ -9,4 +9,5 @@ from ._recurrent import additive_scores as additive_scores
 from ._recurrent import best_slices as best_slices
 from ._recurrent import gates_row as gates_row
 from ._recurrent import recurrent_stack as recurrent_stack
+from ._recurrent import recurrent_stream as recurrent_stream
 from ._reference import multiply as multiply

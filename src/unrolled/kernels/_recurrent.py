@@ -27,6 +27,26 @@ def recurrent_stack(shape: StackShape) -> Any:
     )
 
 
+def recurrent_stream(
+    shape: StackShape, weights: Any, x: Any, h: Any, c: Any, outputs: Any, threads: int
+) -> Any:
+    """A compiled stack that runs one step at every call of `step`, in arrays that stay in place.
+
+    Args:
+        shape: the stack, of one direction.
+        weights: of each layer, packed once and for all.
+        x: float32, (1, batch, input), to be filled before a step.
+        h: float32, (layer, batch, hidden), before and after it.
+        c: likewise, (layer, batch, cell); `None` but for an LSTM.
+        outputs: of each layer, float32, (1, batch, hidden), after it.
+        threads: to compute with.
+
+    Raises:
+        RuntimeError: there is no compiled module.
+    """
+    return _module().Stream(recurrent_stack(shape), weights, x, h, c, outputs, threads)
+
+
 def gates_row(shape: StackShape) -> int:
     """Floats that a run keeps for its gradient of each step of a layer and direction.
 

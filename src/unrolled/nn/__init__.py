@@ -21,3 +21,4 @@ from ._lstm import LSTM as LSTM
 from ._lstm_cell import LSTMCell as LSTMCell
 from ._rnn import RNN as RNN
 from ._rnn_cell import RNNCell as RNNCell
+from ._stream import Stream as Stream

@@ -1,0 +1,74 @@
+// Arrays from Python: what a binding may be given, and how it refuses what it may not.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "layer.h"
+
+namespace unrolled {
+
+namespace nb = nanobind;
+
+using In = nb::ndarray<const float, nb::device::cpu>;
+using Out = nb::ndarray<float, nb::device::cpu>;
+using Lengths = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu, nb::c_contig>;
+using Ids = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::device::cpu>;
+using Dimensions = std::vector<std::size_t>;
+
+[[noreturn]] inline void refuse(const std::string& name, const Dimensions& expected) {
+  std::string text = name + " must be contiguous and of shape (";
+  for (std::size_t size : expected) text += std::to_string(size) + ", ";
+  throw std::invalid_argument(text + ")");
+}
+
+template <class Array>
+bool has_shape(const Array& array, const Dimensions& expected) {
+  if (array.ndim() != expected.size()) return false;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (array.shape(i) != expected[i]) return false;
+  }
+  return true;
+}
+
+template <class Array>
+auto contiguous(const std::string& name, const Array& array, const Dimensions& expected) {
+  if (!has_shape(array, expected)) refuse(name, expected);
+  std::int64_t stride = 1;
+  if (array.size() == 0) return array.data();
+  for (std::size_t i = expected.size(); i-- > 0;) {
+    if (array.shape(i) > 1 && array.stride(i) != stride) refuse(name, expected);
+    stride *= static_cast<std::int64_t>(array.shape(i));
+  }
+  return array.data();
+}
+
+template <class Array>
+auto contiguous(const std::string& name, const std::optional<Array>& array,
+                const Dimensions& expected) {
+  return array ? contiguous(name, *array, expected) : nullptr;
+}
+
+// (step, sample, size), the elements of a sample side by side.
+template <class Float, class Array>
+Grid<Float> grid(const std::string& name, const Array& array, const Dimensions& expected) {
+  if (!has_shape(array, expected)) refuse(name, expected);
+  if (array.shape(2) > 1 && array.stride(2) != 1) refuse(name, expected);
+  return {array.data(), array.stride(0), array.stride(1)};
+}
+
+inline Cell cell_of(const std::string& name) {
+  if (name == "rnn_tanh") return Cell::rnn_tanh;
+  if (name == "rnn_relu") return Cell::rnn_relu;
+  if (name == "gru") return Cell::gru;
+  if (name == "lstm") return Cell::lstm;
+  throw std::invalid_argument("there is no cell '" + name + "'");
+}
+
+}  // namespace unrolled

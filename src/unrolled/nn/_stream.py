@@ -1,0 +1,135 @@
+"""Running a layer step by step, as its input comes."""
+
+import copy
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..kernels import recurrent_stream
+from ._checks import check_input
+from ._gru import GRU
+from ._kernel_use import why_not_compiled
+from ._lstm import LSTM
+from ._native_op import flat
+from ._rnn import RNN
+from ._weights import stack_weights
+
+
+class Stream:
+    """A layer that is given one step of the input after the other.
+
+    It keeps every layer's state between the steps, so that what `push` returns is what the whole run
+    would have at that step. Nothing is recorded for gradients. The weights are those of the moment
+    the stream was made.
+
+    Args:
+        layer: a layer of one direction; its dropout is never active here.
+        batch_size: samples that run beside each other.
+
+    Raises:
+        TypeError: the layer is none.
+        ValueError: the layer is bidirectional, or there are no samples.
+
+    >>> layer = GRU(3, 4, num_layers=2)
+    >>> x = torch.randn(5, 1, 3)
+    >>> stream = Stream(layer)
+    >>> steps = [stream.push(x_t).clone() for x_t in x]
+    >>> torch.allclose(torch.stack(steps), layer(x)[0], atol=1e-6)
+    True
+    """
+
+    def __init__(self, layer: RNN | GRU | LSTM, batch_size: int = 1) -> None:
+        if not isinstance(layer, (RNN, GRU, LSTM)):
+            raise TypeError(f"layer is of type {type(layer).__name__}; give an RNN, GRU or LSTM.")
+        if layer.bidirectional:
+            raise ValueError(
+                "the layer is bidirectional, and its reverse direction begins with the last step, "
+                "which a stream has not seen; use a layer of one direction."
+            )
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
+        shape, rows = layer.shape, stack_weights(layer, layer.shape)
+        like = rows[0].weight_ih.detach()
+        self.shape = shape
+        self.batch_size = batch_size
+        self._like = like
+        self._hidden = like.new_zeros(shape.num_layers, batch_size, shape.state_size)
+        self._cell = None
+        if shape.has_cell_state:
+            self._cell = like.new_zeros(shape.num_layers, batch_size, shape.cell_size)
+        self._x = like.new_zeros(1, batch_size, shape.input_size)
+        self._outputs = [
+            like.new_zeros(1, batch_size, shape.state_size) for _ in range(shape.num_layers)
+        ]
+        self._layer: RNN | GRU | LSTM | None = None
+        self._native: Any = None
+        if why_not_compiled(flat(rows)) is None:
+            self._native = recurrent_stream(
+                shape,
+                [[weight.detach().contiguous() for weight in row.present()] for row in rows],
+                self._x,
+                self._hidden,
+                self._cell,
+                self._outputs,
+                torch.get_num_threads(),
+            )
+        else:
+            self._layer = copy.deepcopy(layer).eval()
+            self._layer.batch_first = False
+
+    @property
+    def hidden_state(self) -> Float[Tensor, "layer batch hidden"]:
+        """H of every layer after the last step; a copy."""
+        return self._hidden.clone()
+
+    @property
+    def cell_state(self) -> Float[Tensor, "layer batch cell"] | None:
+        """C of every layer after the last step, a copy; `None` but for an LSTM."""
+        return None if self._cell is None else self._cell.clone()
+
+    @torch.no_grad()
+    def push(self, x: Float[Tensor, "batch input"]) -> Float[Tensor, "batch hidden"]:
+        """Run one step.
+
+        Args:
+            x: the input of this step, (batch, input).
+
+        Returns:
+            h of the last layer, (batch, hidden). The next `push` writes over it: clone it to keep
+            it.
+
+        Raises:
+            TypeError: it is no tensor.
+            ValueError: its rank, size, type or device does not fit.
+        """
+        check_input(x, size=self.shape.input_size, name="x", like=self._like, ranks=(2,))
+        if x.shape[0] != self.batch_size:
+            raise ValueError(
+                f"x has {x.shape[0]} samples, shape {tuple(x.shape)}; this stream was made for "
+                f"{self.batch_size}."
+            )
+        self._x[0].copy_(x)
+        if self._native is not None:
+            self._native.step()
+        else:
+            self._step_by_layer()
+        return self._outputs[-1][0]
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Go back to the start: states of zeros."""
+        self._hidden.zero_()
+        if self._cell is not None:
+            self._cell.zero_()
+
+    def _step_by_layer(self) -> None:
+        layer = cast("RNN | GRU | LSTM", self._layer)
+        if isinstance(layer, LSTM):
+            output, (hidden, cell) = layer(self._x, (self._hidden, self._cell))
+            cast("Tensor", self._cell).copy_(cell)
+        else:
+            output, hidden = layer(self._x, self._hidden)
+        self._hidden.copy_(hidden)
+        self._outputs[-1].copy_(output)

@@ -1,0 +1,87 @@
+"""A stream gives what the whole run gives, step by step."""
+
+from typing import Any
+
+import pytest
+import torch
+
+import unrolled
+from unrolled import nn
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("RNN", {}),
+        ("RNN", {"nonlinearity": "relu"}),
+        ("GRU", {}),
+        ("LSTM", {}),
+        ("LSTM", {"proj_size": 3}),
+    ],
+)
+def test_it_equals_the_whole_run(
+    name: str, extra: dict[str, Any], threads: int, batch: int, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    layer = getattr(nn, name)(5, 40, 2, dtype=dtype, batch_first=True, **extra)
+    x = torch.randn(batch, 7, 5, dtype=dtype)
+    with torch.no_grad():
+        output, finals = layer(x)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        stream = nn.Stream(layer, batch)
+        for _ in range(2):
+            for step in range(7):
+                torch.testing.assert_close(stream.push(x[:, step]), output[:, step])
+            expected = finals if isinstance(finals, tuple) else (finals, None)
+            torch.testing.assert_close(stream.hidden_state, expected[0])
+            if stream.cell_state is not None:
+                torch.testing.assert_close(stream.cell_state, expected[1])
+            stream.reset()
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_on_the_native_engine_it_is_the_same_to_the_last_bit() -> None:
+    layer = nn.GRU(6, 50, 3)
+    x = torch.randn(9, 2, 6)
+    with unrolled.engine("native"), torch.no_grad():
+        output, _ = layer(x)
+    stream = nn.Stream(layer, 2)
+    assert all(torch.equal(stream.push(x_t), row) for x_t, row in zip(x, output, strict=True))
+
+
+def test_the_weights_are_those_of_its_beginning() -> None:
+    layer = nn.GRU(3, 4)
+    x = torch.randn(1, 3)
+    first = nn.Stream(layer).push(x).clone()
+    stream = nn.Stream(layer)
+    with torch.no_grad():
+        layer.weight_ih_l0.zero_()
+    assert torch.equal(stream.push(x), first)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.Stream(nn.GRU(3, 4, bidirectional=True)), ValueError, "the layer is bidirec"),
+        (lambda: nn.Stream(torch.nn.GRU(3, 4)), TypeError, "layer is of type GRU"),
+        (lambda: nn.Stream(nn.GRU(3, 4), 0), ValueError, "batch_size is 0; it must be 1 or more"),
+        (lambda: nn.Stream(nn.GRU(3, 4)).push(torch.zeros(2, 3)), ValueError, "x has 2 samples"),
+        (lambda: nn.Stream(nn.GRU(3, 4)).push(torch.zeros(1, 4)), ValueError, "x has 4 features"),
+        (lambda: nn.Stream(nn.GRU(3, 4)).push(torch.zeros(3)), ValueError, "x has 1 axes"),
+        (
+            lambda: nn.Stream(nn.GRU(3, 4)).push(torch.zeros(1, 3).double()),
+            ValueError,
+            "x is torch.float64",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("as_users_call")
+def test_refusals(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()

@@ -20,9 +20,9 @@ from ._weights import stack_weights
 class Stream:
     """A layer that is given one step of the input after the other.
 
-    It keeps every layer's state between the steps, so that what `push` returns is what the whole run
-    would have at that step. Nothing is recorded for gradients. The weights are those of the moment
-    the stream was made.
+    It keeps every layer's state between the steps, so that what `push` returns is what the whole
+    run would have at that step. Nothing is recorded for gradients. The weights are those of the
+    moment the stream was made.
 
     Args:
         layer: a layer of one direction; its dropout is never active here.

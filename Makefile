@@ -34,12 +34,12 @@ test: $(VENV)/.dev ## Run all tests
 lint: $(VENV)/.dev ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror csrc/*
+	$(BIN)/clang-format --dry-run --Werror csrc/* tests/kernels/*.cpp
 
 format: $(VENV)/.dev ## Mend style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i csrc/*
+	$(BIN)/clang-format -i csrc/* tests/kernels/*.cpp
 
 types: $(VENV)/.dev ## Check types
 	$(BIN)/mypy
@@ -48,11 +48,12 @@ docs: $(VENV)/.dev ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.dev ## Time the kernels and layers
-	$(BIN)/python benchmarks/panel_product.py
-	$(BIN)/python benchmarks/recurrent_layers.py
+	$(BIN)/python benchmarks/panel_product.py --output benchmarks/results/panel_product.json
+	$(BIN)/python benchmarks/recurrent_layers.py --output benchmarks/results/recurrent_layers.json
 
 bench-peers: $(VENV)/.peers ## Time the encoder-decoder beside yoyodyne (DATA=words.tsv)
-	$(BIN)/python benchmarks/encoder_decoder_vs_yoyodyne.py --data $(DATA)
+	$(BIN)/python benchmarks/encoder_decoder_vs_yoyodyne.py --data $(DATA) \
+	  --output benchmarks/results/encoder_decoder_vs_yoyodyne.json
 
 clean: ## Remove everything that was built
 	rm -rf $(VENV) build site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,10 +22,20 @@ using Lengths = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu, nb
 using Ids = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::device::cpu>;
 using Dimensions = std::vector<std::size_t>;
 
-[[noreturn]] inline void refuse(const std::string& name, const Dimensions& expected) {
-  std::string text = name + " must be contiguous and of shape (";
-  for (std::size_t size : expected) text += std::to_string(size) + ", ";
-  throw std::invalid_argument(text + ")");
+inline std::string written(const Dimensions& shape) {
+  std::string text = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  }
+  return text + (shape.size() == 1 ? ",)" : ")");
+}
+
+template <class Array>
+[[noreturn]] void refuse(const std::string& name, const Array& array, const Dimensions& expected) {
+  Dimensions found;
+  for (std::size_t i = 0; i < array.ndim(); ++i) found.push_back(array.shape(i));
+  const std::string shapes = " has shape " + written(found) + "; it must have " + written(expected);
+  throw std::invalid_argument(name + shapes + ", its elements side by side");
 }
 
 template <class Array>
@@ -39,11 +49,11 @@ bool has_shape(const Array& array, const Dimensions& expected) {
 
 template <class Array>
 auto contiguous(const std::string& name, const Array& array, const Dimensions& expected) {
-  if (!has_shape(array, expected)) refuse(name, expected);
+  if (!has_shape(array, expected)) refuse(name, array, expected);
   std::int64_t stride = 1;
   if (array.size() == 0) return array.data();
   for (std::size_t i = expected.size(); i-- > 0;) {
-    if (array.shape(i) > 1 && array.stride(i) != stride) refuse(name, expected);
+    if (array.shape(i) > 1 && array.stride(i) != stride) refuse(name, array, expected);
     stride *= static_cast<std::int64_t>(array.shape(i));
   }
   return array.data();
@@ -58,8 +68,8 @@ auto contiguous(const std::string& name, const std::optional<Array>& array,
 // (step, sample, size), the elements of a sample side by side.
 template <class Float, class Array>
 Grid<Float> grid(const std::string& name, const Array& array, const Dimensions& expected) {
-  if (!has_shape(array, expected)) refuse(name, expected);
-  if (array.shape(2) > 1 && array.stride(2) != 1) refuse(name, expected);
+  if (!has_shape(array, expected)) refuse(name, array, expected);
+  if (array.shape(2) > 1 && array.stride(2) != 1) refuse(name, array, expected);
   return {array.data(), array.stride(0), array.stride(1)};
 }
 

@@ -72,8 +72,7 @@ class PackedMatrix {
       }
       kernels_.multiply(from_rows.data(), rows, packed_.get(), columns_, depth_, to_rows.data());
     }
-    nb::capsule owner(owned.release(),
-                      [](void* memory) noexcept { FreeAligned()(memory); });
+    nb::capsule owner(owned.release(), [](void* memory) noexcept { FreeAligned()(memory); });
     return Result(out, {rows, columns_}, owner);
   }
 

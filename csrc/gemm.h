@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "layer.h"
 #include "simd.h"
 
 namespace unrolled::UNROLLED_ISA {
@@ -26,8 +27,8 @@ inline std::size_t packed_size(std::size_t columns, std::size_t depth) {
 }
 
 // One panel of `here` rows of a weight (columns, depth). Columns beyond the last are 0.
-inline void pack_panel(const float* weight, std::size_t stride, const float* bias,
-                       std::size_t here, std::size_t depth, float* packed) {
+inline void pack_panel(const float* weight, std::size_t stride, const float* bias, std::size_t here,
+                       std::size_t depth, float* packed) {
   for (std::size_t c = 0; c < kPanel; ++c) {
     packed[c] = bias != nullptr && c < here ? bias[c] : 0.0f;
   }
@@ -57,8 +58,7 @@ inline void pack(const float* weight, const float* bias, std::size_t columns, st
 // row a single panel would wait for its own additions; several make enough of them.
 template <int Rows, int Panels>
 inline void accumulate(const float* const* a, const float* const* weights, std::size_t depth,
-                       const float* const* biases, float* const* c,
-                       const std::size_t* columns) {
+                       const float* const* biases, float* const* c, const std::size_t* columns) {
   Vector sums[Rows][Panels * kPanelVectors];
   UNROLLED_UNROLL
   for (int r = 0; r < Rows; ++r) {
@@ -79,7 +79,8 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
     for (int p = 0; p < Panels; ++p) {
       Vector weight[kPanelVectors];
       UNROLLED_UNROLL
-      for (int v = 0; v < kPanelVectors; ++v) weight[v] = load(weights[p] + k * kPanel + v * kWidth);
+      for (int v = 0; v < kPanelVectors; ++v)
+        weight[v] = load(weights[p] + k * kPanel + v * kWidth);
       UNROLLED_UNROLL
       for (int r = 0; r < Rows; ++r) {
         const Vector value = broadcast(rows[r][k]);
@@ -109,7 +110,7 @@ using Accumulate = void (*)(const float* const*, const float* const*, std::size_
 inline void multiply_panel(const float* const* a, std::size_t rows, const float* weights,
                            std::size_t depth, const float* bias, float* const* c,
                            std::size_t column) {
-  static_assert(kRows == 6);
+  static_assert(kRows == kRowsInRegisters && kRows == 6);
   static constexpr Accumulate blocks[] = {accumulate<1, 1>, accumulate<2, 1>, accumulate<3, 1>,
                                           accumulate<4, 1>, accumulate<5, 1>, accumulate<6, 1>};
   for (std::size_t row = 0; row < rows; row += kRows) {

@@ -53,7 +53,8 @@ struct KernelTable {
   void (*bias_gradient)(const float* const* grads, std::size_t rows, std::size_t columns,
                         float* bias);
 
-  // scores[q][step] = energy . tanh(queries[q] + keys[step]) of one source, 0 where no step is real.
+  // scores[q][step] = energy . tanh(queries[q] + keys[step]) of one source, 0 where no step is
+  // real.
   void (*additive_scores)(const float* queries, std::size_t count, const float* keys,
                           std::size_t steps, const bool* is_real, const float* energy,
                           std::size_t size, float* scores);

@@ -1,7 +1,6 @@
 // Compiled once for each instruction set, with UNROLLED_ISA its name.
-#include "kernel_table.h"
-
 #include "gemm.h"
+#include "kernel_table.h"
 #include "layer_kernels.h"
 
 namespace unrolled::UNROLLED_ISA {

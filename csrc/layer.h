@@ -17,6 +17,9 @@
 
 namespace unrolled {
 
+// Rows of a batch that the product keeps in registers together.
+inline constexpr std::size_t kRowsInRegisters = 6;
+
 enum class Cell { rnn_tanh, rnn_relu, gru, lstm };
 
 // Every gate has a slot of `units` columns in a row of the gates, padded to whole panels. Those of
@@ -28,14 +31,18 @@ struct LayerSize {
 
   UNROLLED_INLINE std::size_t state() const { return projected != 0 ? projected : units; }
   UNROLLED_INLINE bool has_cell() const { return cell == Cell::lstm; }
-  UNROLLED_INLINE std::size_t gates() const { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
+  UNROLLED_INLINE std::size_t gates() const {
+    return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1;
+  }
   UNROLLED_INLINE std::size_t slots() const { return cell == Cell::gru ? 4 : gates(); }
   UNROLLED_INLINE std::size_t first_state_slot() const { return cell == Cell::gru ? 1 : 0; }
   // Which gate of the weights as PyTorch orders them (r, z, n; i, f, g, o) a slot takes.
   UNROLLED_INLINE std::size_t input_gate(std::size_t slot) const {
     return cell == Cell::gru ? (slot + 2) % 3 : slot;
   }
-  UNROLLED_INLINE std::size_t state_gate(std::size_t slot) const { return cell == Cell::gru ? slot - 1 : slot; }
+  UNROLLED_INLINE std::size_t state_gate(std::size_t slot) const {
+    return cell == Cell::gru ? slot - 1 : slot;
+  }
 };
 
 // The weights of a layer and direction as PyTorch has them; biases and projection may be null.
@@ -70,7 +77,6 @@ struct Slice {
   const std::size_t* first_row;        // rows of the gates before each turn, and then of all
   std::size_t samples, turns;
 
-  UNROLLED_INLINE std::size_t rows() const { return first_row[turns]; }
   UNROLLED_INLINE std::size_t step(std::size_t place, std::size_t turn, bool reverse) const {
     return reverse ? length[place] - 1 - turn : turn;
   }
@@ -89,22 +95,22 @@ struct Forward {
   Grid<const float> x;
   Grid<const std::int64_t> ids;  // where x is a table, which of its rows is read; else null
   const float* table_gates;      // the table times the weights, a row of gates each; may be null
-  Grid<float> h, c;     // c may have one place for all steps
-  const float *h0, *c0; // (batch, state), (batch, units)
+  Grid<float> h, c;              // c may have one place for all steps
+  const float *h0, *c0;          // (batch, state), (batch, units)
   float *h_n, *c_n;
-  float* gates;    // rows of the slice, or of as many turns as `turns_at_once` says
+  float* gates;     // rows of the slice, or of as many turns as `turns_at_once` says
   bool keep_gates;  // whether a row is kept for each real step
   std::size_t turns_at_once;
   std::size_t first_panel, end_panel;  // which units are this task's
   Progress* done;
-  const Progress* beside;      // all tasks that share the units, if there are several
+  const Progress* beside;  // all tasks that share the units, if there are several
   std::size_t beside_count;
-  const Progress* below;       // all tasks that compute x, if any do
+  const Progress* below;  // all tasks that compute x, if any do
   std::size_t below_count;
-  bool below_entirely;         // whether all of x is needed before the first turn
-  const float** from;  // room for turns_at_once + 1 pointers for each sample
-  float** to;          // room for turns_at_once + 2 pointers for each sample
-  float* raw;          // room for a slot for each sample, with a projection
+  bool below_entirely;  // whether all of x is needed before the first turn
+  const float** from;   // room for turns_at_once + 1 pointers for each sample
+  float** to;           // room for turns_at_once + 2 pointers for each sample
+  float* raw;           // room for a slot for each sample, with a projection
 };
 
 struct Backward {
@@ -116,10 +122,10 @@ struct Backward {
   const float *h0, *c0, *grad_h_n, *grad_c_n;
   float *grad_h0, *grad_c0;
   const float* gates;
-  float* grad_gates;  // as large
+  float* grad_gates;                // as large
   float *raw, *grads_of_projected;  // h before and its gradient after the projection, a padded
                                     // slot and a state for each row; null without one
-  float** pointers;           // room for 3 pointers for each sample
+  float** pointers;                 // room for 3 pointers for each sample
   float *grad_of_h, *grad_of_c, *grad_of_raw;  // room for a padded row for each sample
 };
 

@@ -77,6 +77,18 @@ void gather_gradients(const Backward& task, std::size_t turn) {
   }
 }
 
+// An infinite input has left NaN in the lanes beyond the last unit, which must not go on.
+template <Cell cell>
+void clear_padding(float* gates, float* grad_h, float* grad_c, const LayerSize& size,
+                   std::size_t count) {
+  for (std::size_t slot = 0; slot < size.slots(); ++slot) {
+    float* const gate = gates + slot * slot_size(size);
+    store(gate, load_some(gate, count));
+  }
+  store(grad_h, load_some(grad_h, count));
+  if constexpr (cell == Cell::lstm) store(grad_c, load_some(grad_c, count));
+}
+
 template <Cell cell>
 void apply_cell(const Backward& task, std::size_t turn, float* const* grad_gates,
                 float* const* grads) {
@@ -114,6 +126,8 @@ void apply_cell(const Backward& task, std::size_t turn, float* const* grad_gates
                           before_h, before_c, now_c, grad_h, grad_c);
       store(grads[row] + u, grad_h);
       if constexpr (cell == Cell::lstm) store(of_c + u, grad_c);
+      if (count < kWidth)
+        clear_padding<cell>(grad_gates[row] + u, grads[row] + u, of_c + u, size, count);
     }
   }
 }
@@ -231,10 +245,14 @@ Packed pack_backward(const LayerSize& size, const Weights& weights, float* packe
 
 void run_backward(const Backward& task) {
   switch (task.size.cell) {
-    case Cell::rnn_tanh: return run<Cell::rnn_tanh>(task);
-    case Cell::rnn_relu: return run<Cell::rnn_relu>(task);
-    case Cell::gru: return run<Cell::gru>(task);
-    case Cell::lstm: return run<Cell::lstm>(task);
+    case Cell::rnn_tanh:
+      return run<Cell::rnn_tanh>(task);
+    case Cell::rnn_relu:
+      return run<Cell::rnn_relu>(task);
+    case Cell::gru:
+      return run<Cell::gru>(task);
+    case Cell::lstm:
+      return run<Cell::lstm>(task);
   }
 }
 

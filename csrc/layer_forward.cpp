@@ -4,12 +4,11 @@
 // product of the states added to them and the equations of the cell, panel of units by panel, so
 // that the gates of a panel are still in the cache. h is written where it belongs in the grid and
 // read from there at the next turn.
-#include "layer_kernels.h"
-
 #include <cstring>
 
 #include "cells.h"
 #include "gemm.h"
+#include "layer_kernels.h"
 
 namespace unrolled::UNROLLED_ISA {
 
@@ -17,9 +16,7 @@ namespace {
 
 std::size_t input_slots(const LayerSize& size) { return size.gates(); }
 
-std::size_t state_slots(const LayerSize& size) {
-  return size.slots() - size.first_state_slot();
-}
+std::size_t state_slots(const LayerSize& size) { return size.slots() - size.first_state_slot(); }
 
 std::size_t projection_size(const LayerSize& size) {
   return size.projected == 0 ? 0 : packed_size(size.projected, size.units);
@@ -79,8 +76,7 @@ void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, fl
     }
   }
   if (task.table_gates != nullptr) return;
-  multiply_input_rows(task.size, task.packed, task.first_panel, task.end_panel, x, rows,
-                      gate_rows);
+  multiply_input_rows(task.size, task.packed, task.first_panel, task.end_panel, x, rows, gate_rows);
 }
 
 // One panel of units of all gates that read the state.
@@ -159,8 +155,8 @@ void run(const Forward& task) {
     const std::size_t last = slice.step(row, slice.length[row] - 1, task.reverse);
     const std::size_t sample = slice.sample[row];
     const std::size_t count = size.projected != 0 ? size.projected : units;
-    std::memcpy(task.h_n + sample * size.state() + first_unit,
-                task.h.at(last, sample) + first_unit, count * sizeof(float));
+    std::memcpy(task.h_n + sample * size.state() + first_unit, task.h.at(last, sample) + first_unit,
+                count * sizeof(float));
     if (size.has_cell()) {
       std::memmove(task.c_n + sample * size.units + first_unit,
                    task.c.at(last, sample) + first_unit, units * sizeof(float));
@@ -217,8 +213,7 @@ void multiply_input_rows(const LayerSize& size, const Packed& weights, std::size
                          std::size_t end_panel, const float* const* x, std::size_t rows,
                          float* const* gates) {
   const std::size_t panels = panels_of(size.units);
-  const float* packed =
-      weights.input + first_panel * input_slots(size) * panel_size(size.input);
+  const float* packed = weights.input + first_panel * input_slots(size) * panel_size(size.input);
   for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
     for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
       multiply_panel(x, rows, packed + kPanel, size.input, packed, gates,
@@ -230,10 +225,14 @@ void multiply_input_rows(const LayerSize& size, const Packed& weights, std::size
 
 void run_forward(const Forward& task) {
   switch (task.size.cell) {
-    case Cell::rnn_tanh: return run<Cell::rnn_tanh>(task);
-    case Cell::rnn_relu: return run<Cell::rnn_relu>(task);
-    case Cell::gru: return run<Cell::gru>(task);
-    case Cell::lstm: return run<Cell::lstm>(task);
+    case Cell::rnn_tanh:
+      return run<Cell::rnn_tanh>(task);
+    case Cell::rnn_relu:
+      return run<Cell::rnn_relu>(task);
+    case Cell::gru:
+      return run<Cell::gru>(task);
+    case Cell::lstm:
+      return run<Cell::lstm>(task);
   }
 }
 

@@ -26,6 +26,7 @@ inline constexpr int kWidth = 4, kPanelVectors = 2, kRows = 6;  // 16 registers
 
 typedef float Vector __attribute__((vector_size(kWidth * sizeof(float))));
 typedef std::int32_t Integers __attribute__((vector_size(kWidth * sizeof(std::int32_t))));
+typedef std::uint32_t Words __attribute__((vector_size(kWidth * sizeof(std::uint32_t))));
 
 // Not std::min: the linker would keep one copy of it for all instruction sets.
 inline std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
@@ -63,7 +64,9 @@ inline To bits(From value) {
 }
 
 // 2 to the power of whole numbers from -126 to 127.
-inline Vector power_of_two(Integers exponent) { return bits<Vector>((exponent + 127) << 23); }
+inline Vector power_of_two(Integers exponent) {
+  return bits<Vector>((bits<Words>(exponent) + 127u) << 23);
+}
 
 // x = n ln 2 + r with |r| <= ln 2 / 2, and e to the power of x is 2^n (1 + rest); not for x beyond
 // -104 and 89. The polynomial in r is that of Cephes' expf (Moshier).
@@ -74,7 +77,7 @@ struct Exponential {
   explicit Exponential(Vector x) {
     // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low bits.
     const Vector shifted = x * 1.44269504088896341f + 12582912.0f;
-    n = bits<Integers>(shifted) - 0x4b400000;
+    n = bits<Integers>(bits<Words>(shifted) - 0x4b400000u);  // unsigned: NaN may wrap around
     const Vector whole = shifted - 12582912.0f;
     const Vector high = x - whole * 0.693359375f, low = whole * 2.12194440e-4f;
     const Vector r = high + low;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
-
+#include <utility>
 
 namespace unrolled {
 
@@ -73,23 +73,16 @@ Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths
 }
 
 std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t threads) {
-  constexpr std::size_t rows_in_registers = 6;
   const std::size_t idle = std::max<std::size_t>(1, threads / directions);
-  return std::clamp<std::size_t>(samples / rows_in_registers, 1, idle);
+  return std::clamp<std::size_t>(samples / kRowsInRegisters, 1, idle);
 }
 
-Stack::Stack(const StackSize& size, const KernelTable& kernels) : size_(size), kernels_(kernels) {
-  hashes_.resize(size.rows());
-  packed_.resize(size.rows());
-  for (std::size_t row = 0; row < size.rows(); ++row) {
-    memory_.push_back(aligned<float>(kernels.forward_size(size.layer(row / size.directions))));
-  }
-}
+Stack::Stack(const StackSize& size, const KernelTable& kernels) : size_(size), kernels_(kernels) {}
 
-Stack::Hash Stack::hash(std::size_t row, const Weights& weights) const {
+std::array<std::uint32_t, kHashLanes> Stack::hash(std::size_t row, const Weights& weights) const {
   const LayerSize size = size_.layer(row / size_.directions);
   const std::size_t gates = size.gates() * size.units;
-  Hash lanes;
+  std::array<std::uint32_t, kHashLanes> lanes;
   lanes.fill(1);
   const std::pair<const float*, std::size_t> parts[] = {
       {weights.input, gates * size.input},
@@ -103,23 +96,37 @@ Stack::Hash Stack::hash(std::size_t row, const Weights& weights) const {
   return lanes;
 }
 
-void Stack::use(const std::vector<Weights>& weights, Crew& crew) {
-  crew.run(weights.size(), [&](std::size_t row) {
-    const Hash now = hash(row, weights[row]);
-    if (is_packed_ && now == hashes_[row]) return;
-    packed_[row] = kernels_.pack_forward(size_.layer(row / size_.directions), weights[row],
-                                         memory_[row].get());
-    hashes_[row] = now;
+std::shared_ptr<const PackedWeights> Stack::pack(const std::vector<Weights>& weights, Crew& crew) {
+  std::vector<std::array<std::uint32_t, kHashLanes>> now(weights.size());
+  crew.run(weights.size(), [&](std::size_t row) { now[row] = hash(row, weights[row]); });
+  const auto is_of = [&](const PackedRow& packed, std::size_t row) {
+    return packed.memory != nullptr && packed.hash == now[row];
+  };
+  std::shared_ptr<PackedWeights> mine = packed_.load();
+  bool same = mine != nullptr;
+  for (std::size_t row = 0; same && row < now.size(); ++row) same = is_of((*mine)[row], row);
+  if (same) return mine;
+  mine.reset();
+  mine = packed_.exchange(nullptr);
+  if (mine == nullptr || mine.use_count() > 1) mine = std::make_shared<PackedWeights>(now.size());
+  crew.run(now.size(), [&](std::size_t row) {
+    PackedRow& to = (*mine)[row];
+    if (is_of(to, row)) return;
+    const LayerSize size = size_.layer(row / size_.directions);
+    if (to.memory == nullptr) to.memory = aligned<float>(kernels_.forward_size(size));
+    to.packed = kernels_.pack_forward(size, weights[row], to.memory.get());
+    to.hash = now[row];
   });
-  is_packed_ = true;
+  packed_.store(mine);
+  return mine;
 }
 
 namespace {
 
 // The table times the weights of each direction of the first layer, if that is less work than
 // doing it for every step.
-std::vector<Aligned<float>> table_gates(const Stack& stack, const Batch& batch,
-                                        const StackForward& run, Crew& crew) {
+std::vector<Aligned<float>> table_gates(const Stack& stack, const PackedWeights& weights,
+                                        const Batch& batch, const StackForward& run, Crew& crew) {
   std::vector<Aligned<float>> tables;
   if (run.ids.data == nullptr || run.table_rows >= batch.rows()) return tables;
   const std::size_t row_size = stack.gates_row();
@@ -133,7 +140,7 @@ std::vector<Aligned<float>> table_gates(const Stack& stack, const Batch& batch,
     for (std::size_t row = 0; row < run.table_rows; ++row) {
       to[row] = tables[direction].get() + row * row_size;
     }
-    stack.kernels().multiply_input_rows(stack.size().layer(0), stack.packed(direction), 0,
+    stack.kernels().multiply_input_rows(stack.size().layer(0), weights[direction].packed, 0,
                                         stack.panels(), from.data(), from.size(), to.data());
   });
   return tables;
@@ -156,8 +163,8 @@ std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t cre
 
 }  // namespace
 
-ForwardPlan::ForwardPlan(const Stack& stack, const Batch& batch, const StackForward& run,
-                         Crew& crew)
+ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const Batch& batch,
+                         const StackForward& run, Crew& crew)
     : kernels_(stack.kernels()) {
   const StackSize& size = stack.size();
   const std::size_t slices = batch.slices().size(), directions = size.directions;
@@ -169,7 +176,7 @@ ForwardPlan::ForwardPlan(const Stack& stack, const Batch& batch, const StackForw
   from_.resize(count);
   to_.resize(count);
   const std::size_t gates_row = stack.gates_row();
-  floats_ = table_gates(stack, batch, run, crew);
+  floats_ = table_gates(stack, weights, batch, run, crew);
   std::vector<const float*> tables;
   for (const Aligned<float>& table : floats_) tables.push_back(table.get());
   // The parts of a layer, slice and direction stand side by side; so do its directions.
@@ -187,7 +194,7 @@ ForwardPlan::ForwardPlan(const Stack& stack, const Batch& batch, const StackForw
         std::max<std::size_t>(1, kRowsAtOnce / std::max<std::size_t>(1, samples.samples));
     Forward& task = tasks_[number];
     task.size = size.layer(layer);
-    task.packed = stack.packed(row);
+    task.packed = weights[row].packed;
     task.slice = &samples;
     task.reverse = direction == 1;
     task.first_panel = panels * part / parts;
@@ -237,8 +244,9 @@ void ForwardPlan::run(Crew& crew) {
   crew.run(tasks_.size(), [&](std::size_t number) { kernels_.run_forward(tasks_[number]); });
 }
 
-void Stack::forward(const Batch& batch, const StackForward& run, Crew& crew) const {
-  ForwardPlan(*this, batch, run, crew).run(crew);
+void Stack::forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
+                    Crew& crew) const {
+  ForwardPlan(*this, weights, batch, run, crew).run(crew);
 }
 
 }  // namespace unrolled

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -34,7 +35,7 @@ class Batch {
 
   const std::vector<Slice>& slices() const { return slices_; }
   std::size_t samples() const { return samples_; }
-  std::size_t rows() const { return rows_; }                       // real steps of all samples
+  std::size_t rows() const { return rows_; }  // real steps of all samples
   std::size_t rows_before(std::size_t slice) const { return before_[slice]; }
   std::size_t turns() const { return turns_; }
 
@@ -69,13 +70,13 @@ std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t
 
 struct StackForward {
   Grid<const float> x;
-  Grid<const std::int64_t> ids{};       // where x is a table of so many rows; else null
+  Grid<const std::int64_t> ids{};  // where x is a table of so many rows; else null
   std::size_t table_rows = 0;
-  const float *h0, *c0;                 // (rows, batch, size)
-  std::vector<Grid<float>> outputs;     // of each layer, directions side by side
+  const float *h0, *c0;              // (rows, batch, size)
+  std::vector<Grid<float>> outputs;  // of each layer, directions side by side
   float *h_n, *c_n;
-  std::vector<Grid<float>> cells;       // of each row of hidden_state; empty where not wanted
-  std::vector<float*> gates;            // likewise
+  std::vector<Grid<float>> cells;  // of each row of hidden_state; empty where not wanted
+  std::vector<float*> gates;       // likewise
 };
 
 struct StackBackward {
@@ -85,17 +86,28 @@ struct StackBackward {
   std::vector<Grid<const float>> grad_outputs, grad_cells;  // data may be null
   const float *grad_h_n, *grad_c_n;                         // may be null
   std::vector<const float*> gates;
-  Grid<float> grad_x;                                       // data is null where not wanted
+  Grid<float> grad_x;  // data is null where not wanted
   float *grad_h0, *grad_c0;
   std::vector<Gradients> gradients;  // of each row, 0 before
 };
 
 class Stack;
 
+// The packed weights of one layer and direction, and the hash of what they were packed from.
+struct PackedRow {
+  Aligned<float> memory;
+  Packed packed{};
+  std::array<std::uint32_t, kHashLanes> hash{};
+};
+
+using PackedWeights = std::vector<PackedRow>;
+
 // The tasks of a forward run; may be run again when what its pointers point to has changed.
 class ForwardPlan {
  public:
-  ForwardPlan(const Stack& stack, const Batch& batch, const StackForward& run, Crew& crew);
+  // The weights and the batch must live as long as the plan.
+  ForwardPlan(const Stack& stack, const PackedWeights& weights, const Batch& batch,
+              const StackForward& run, Crew& crew);
 
   void run(Crew& crew);
 
@@ -116,29 +128,27 @@ class Stack {
 
   const StackSize& size() const { return size_; }
   const KernelTable& kernels() const { return kernels_; }
-  const Packed& packed(std::size_t row) const { return packed_[row]; }
   std::size_t panels() const { return (size_.units + kernels_.panel - 1) / kernels_.panel; }
   std::size_t gates_row() const { return kernels_.gates_row(size_.layer(0)); }
 
-  // Packs what has changed since the last time, which the hash of the weights tells: whoever
-  // wrote them, and however, no run ever sees old ones.
-  void use(const std::vector<Weights>& weights, Crew& crew);
+  // The weights, packed. What was packed before is given back where it is of the same weights,
+  // which their hash tells, however they were written; where it is not, and nobody else holds it,
+  // its memory is used again.
+  std::shared_ptr<const PackedWeights> pack(const std::vector<Weights>& weights, Crew& crew);
 
-  void forward(const Batch& batch, const StackForward& run, Crew& crew) const;
+  void forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
+               Crew& crew) const;
   void backward(const Batch& batch, const std::vector<Weights>& weights, const StackBackward& run,
                 Crew& crew) const;
 
  private:
-  using Hash = std::array<std::uint32_t, kHashLanes>;
-
-  Hash hash(std::size_t row, const Weights& weights) const;
+  std::array<std::uint32_t, kHashLanes> hash(std::size_t row, const Weights& weights) const;
 
   StackSize size_;
   const KernelTable& kernels_;
-  std::vector<Aligned<float>> memory_;
-  std::vector<Packed> packed_;
-  std::vector<Hash> hashes_;
-  bool is_packed_ = false;
+  // Runs hold what they read, so that another thread may pack other weights meanwhile; and there is
+  // no lock that a forked child could find held.
+  std::atomic<std::shared_ptr<PackedWeights>> packed_;
 };
 
 }  // namespace unrolled

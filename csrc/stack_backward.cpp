@@ -89,9 +89,8 @@ class Descent {
         raw_[direction] = floats(batch_.rows() * slot_);
       }
       for (std::size_t slice = 0; slice < batch_.slices().size(); ++slice) {
-        jobs.push_back([task = recurrence_of(layer, direction, slice), this] {
-          kernels_.run_backward(task);
-        });
+        jobs.push_back(
+            [task = recurrence_of(layer, direction, slice), this] { kernels_.run_backward(task); });
       }
     }
     return jobs;
@@ -159,8 +158,8 @@ class Descent {
     return jobs;
   }
 
-  void input_gradient(std::size_t layer, std::size_t first, std::size_t end,
-                      const Grid<float>& to, const Grid<const float>& outside) const {
+  void input_gradient(std::size_t layer, std::size_t first, std::size_t end, const Grid<float>& to,
+                      const Grid<const float>& outside) const {
     const LayerSize size = size_.layer(layer);
     const std::size_t row_size = slot_ * size.slots();
     std::vector<const float*> gates;
@@ -235,8 +234,8 @@ class Descent {
 
   // weight (columns, depth) += the sum of outer products, in jobs of some columns each.
   void add_product(std::vector<Job>& jobs, const std::vector<const float*>& grads,
-                   std::size_t offset, const std::vector<const float*>& values,
-                   std::size_t columns, std::size_t depth, float* weight) const {
+                   std::size_t offset, const std::vector<const float*>& values, std::size_t columns,
+                   std::size_t depth, float* weight) const {
     constexpr std::size_t columns_at_once = 192;
     for (std::size_t first = 0; first < columns; first += columns_at_once) {
       const std::size_t here = std::min(columns_at_once, columns - first);

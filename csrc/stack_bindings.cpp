@@ -8,7 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -60,7 +60,8 @@ class PyStack {
       for (std::size_t sample = 0; sample < samples.count; ++sample) {
         const std::int64_t id = *run.ids.at(step, sample);
         if (id < 0 || static_cast<std::size_t>(id) >= run.table_rows) {
-          throw std::out_of_range("id " + std::to_string(id) + " is in no row of the table, which has " +
+          throw std::out_of_range("id " + std::to_string(id) +
+                                  " is in no row of the table, which has " +
                                   std::to_string(run.table_rows));
         }
       }
@@ -126,7 +127,6 @@ class PyStack {
   }
 
  public:
-
   PyStack(const std::string& cell, std::size_t input, std::size_t units, std::size_t layers,
           std::size_t directions, bool bias, std::size_t projected, const std::string& isa)
       : size_{cell_of(cell), input, units, layers, directions, projected},
@@ -192,11 +192,8 @@ class PyStack {
     const std::vector<Weights> used = weights_of(weights);
     nb::gil_scoped_release released;
     Crew crew(threads);
-    {
-      const std::lock_guard lock(packing_);
-      stack_.use(used, crew);
-    }
-    stack_.forward(batch, run, crew);
+    const std::shared_ptr<const PackedWeights> packed = stack_.pack(used, crew);
+    stack_.forward(*packed, batch, run, crew);
   }
 
   void backward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
@@ -242,9 +239,8 @@ class PyStack {
       run.cells.push_back(grid<const float>("cells of a row", part, cells_shape));
     }
     for (const std::optional<In>& grad : grad_cells) {
-      run.grad_cells.push_back(
-          grad ? grid<const float>("the gradient of cells", *grad, cells_shape)
-               : Grid<const float>{});
+      run.grad_cells.push_back(grad ? grid<const float>("the gradient of cells", *grad, cells_shape)
+                                    : Grid<const float>{});
     }
     count("gates", gates.size(), size_.rows());
     for (const In& part : gates) run.gates.push_back(gates_of(part, samples));
@@ -262,7 +258,6 @@ class PyStack {
   StackSize size_;
   bool bias_;
   Stack stack_;
-  std::mutex packing_;
 };
 
 void additive_scores(const In& queries, const In& keys,
@@ -281,7 +276,7 @@ void additive_scores(const In& queries, const In& keys,
   float* to = contiguous("scores", scores, {batch, count, steps});
   const KernelTable& kernels = kernels_of(isa);
   nb::gil_scoped_release released;
-  const std::size_t parts = std::min(batch, 4 * threads);
+  const std::size_t parts = std::min(batch, 4 * std::max<std::size_t>(1, threads));
   Crew(threads).run(parts, [&](std::size_t part) {
     for (std::size_t b = batch * part / parts; b < batch * (part + 1) / parts; ++b) {
       kernels.additive_scores(from + b * count * size, count, key + b * steps * size, steps,
@@ -306,7 +301,12 @@ class PyStream {
  public:
   PyStream(PyStack& stack, const PyStack::WeightArrays& weights, const Out& x, const Out& h,
            const std::optional<Out>& c, const std::vector<Out>& outputs, std::size_t threads)
-      : stack_(stack.stack()), x_(x), h_(h), c_(c), outputs_(outputs), threads_(threads),
+      : stack_(stack.stack()),
+        x_(x),
+        h_(h),
+        c_(c),
+        outputs_(outputs),
+        threads_(threads),
         batch_(1, x.ndim() == 3 ? x.shape(1) : 0, nullptr, 1) {
     const StackSize& size = stack_.size();
     const std::size_t samples = batch_.samples();
@@ -315,7 +315,8 @@ class PyStream {
     run.x = {input.data, input.step, input.sample};
     run.h_n = contiguous("h", h, {size.rows(), samples, size.state()});
     run.c_n = contiguous("c", c, {size.rows(), samples, size.units});
-    if (size.cell == Cell::lstm && run.c_n == nullptr) throw std::invalid_argument("an LSTM needs c");
+    if (size.cell == Cell::lstm && run.c_n == nullptr)
+      throw std::invalid_argument("an LSTM needs c");
     if (size.directions != 1) throw std::invalid_argument("a stream has one direction");
     // A part of a layer may write its units of h while another still reads all of them.
     before_.resize(h.size());
@@ -328,8 +329,8 @@ class PyStream {
     const std::vector<Weights> used = stack.weights_of(weights);
     nb::gil_scoped_release released;
     Crew crew(threads);
-    stack_.use(used, crew);
-    plan_.emplace(stack_, batch_, run, crew);
+    weights_ = stack_.pack(used, crew);
+    plan_.emplace(stack_, *weights_, batch_, run, crew);
   }
 
   PyStream(const PyStream&) = delete;
@@ -350,6 +351,7 @@ class PyStream {
   std::size_t threads_;
   std::vector<float> before_;
   Batch batch_;
+  std::shared_ptr<const PackedWeights> weights_;
   std::optional<ForwardPlan> plan_;
 };
 
@@ -362,21 +364,27 @@ void bind_stack(nb::module_& module) {
            nb::arg("cell"), nb::arg("input"), nb::arg("units"), nb::arg("layers"),
            nb::arg("directions"), nb::arg("bias"), nb::arg("projected"), nb::arg("isa"))
       .def_prop_ro("gates_row", &PyStack::gates_row)
-      .def("forward", &PyStack::forward, nb::arg("weights"), nb::arg("x"), nb::arg("h0"),
-           nb::arg("c0").none(), nb::arg("lengths").none(), nb::arg("outputs"), nb::arg("h_n"),
-           nb::arg("c_n").none(), nb::arg("cells"), nb::arg("gates"), nb::arg("ids").none(),
-           nb::arg("slices"), nb::arg("threads"))
-      .def("backward", &PyStack::backward, nb::arg("weights"), nb::arg("x"), nb::arg("h0"),
-           nb::arg("c0").none(), nb::arg("lengths").none(), nb::arg("outputs"), nb::arg("cells"),
-           nb::arg("gates"), nb::arg("grad_outputs"), nb::arg("grad_h_n").none(),
-           nb::arg("grad_c_n").none(), nb::arg("grad_cells"), nb::arg("grad_x").none(),
-           nb::arg("grad_h0"), nb::arg("grad_c0").none(), nb::arg("gradients"), nb::arg("slices"),
-           nb::arg("threads"));
+      .def("forward", &PyStack::forward, nb::arg("weights").noconvert(), nb::arg("x").noconvert(),
+           nb::arg("h0").noconvert(), nb::arg("c0").noconvert().none(),
+           nb::arg("lengths").noconvert().none(), nb::arg("outputs").noconvert(),
+           nb::arg("h_n").noconvert(), nb::arg("c_n").noconvert().none(),
+           nb::arg("cells").noconvert(), nb::arg("gates").noconvert(),
+           nb::arg("ids").noconvert().none(), nb::arg("slices"), nb::arg("threads"))
+      .def("backward", &PyStack::backward, nb::arg("weights").noconvert(), nb::arg("x").noconvert(),
+           nb::arg("h0").noconvert(), nb::arg("c0").noconvert().none(),
+           nb::arg("lengths").noconvert().none(), nb::arg("outputs").noconvert(),
+           nb::arg("cells").noconvert(), nb::arg("gates").noconvert(),
+           nb::arg("grad_outputs").noconvert(), nb::arg("grad_h_n").noconvert().none(),
+           nb::arg("grad_c_n").noconvert().none(), nb::arg("grad_cells").noconvert(),
+           nb::arg("grad_x").noconvert().none(), nb::arg("grad_h0").noconvert(),
+           nb::arg("grad_c0").noconvert().none(), nb::arg("gradients").noconvert(),
+           nb::arg("slices"), nb::arg("threads"));
   nb::class_<PyStream>(module, "Stream")
       .def(nb::init<PyStack&, const std::vector<std::vector<In>>&, const Out&, const Out&,
                     const std::optional<Out>&, const std::vector<Out>&, std::size_t>(),
-           nb::keep_alive<1, 2>(), nb::arg("stack"), nb::arg("weights"), nb::arg("x"), nb::arg("h"),
-           nb::arg("c").none(), nb::arg("outputs"), nb::arg("threads"))
+           nb::keep_alive<1, 2>(), nb::arg("stack"), nb::arg("weights").noconvert(),
+           nb::arg("x").noconvert(), nb::arg("h").noconvert(), nb::arg("c").noconvert().none(),
+           nb::arg("outputs").noconvert(), nb::arg("threads"))
       .def("step", &PyStream::step);
   module.def(
       "gates_row",
@@ -384,11 +392,17 @@ void bind_stack(nb::module_& module) {
         return kernels_of(isa).gates_row({cell_of(cell), 1, units, 0});
       },
       nb::arg("cell"), nb::arg("units"), nb::arg("isa"));
-  module.def("additive_scores", &additive_scores, nb::arg("queries"), nb::arg("keys"),
-             nb::arg("mask"), nb::arg("energy"), nb::arg("scores"), nb::arg("isa"),
+  module.def("additive_scores", &additive_scores, nb::arg("queries").noconvert(),
+             nb::arg("keys").noconvert(), nb::arg("mask").noconvert(),
+             nb::arg("energy").noconvert(), nb::arg("scores").noconvert(), nb::arg("isa"),
              nb::arg("threads"));
-  module.def("best_slices", &best_slices, nb::arg("samples"), nb::arg("directions"),
-             nb::arg("threads"));
+  module.def(
+      "best_slices",
+      [](std::size_t samples, std::size_t directions, std::size_t threads) {
+        if (directions == 0) throw std::invalid_argument("there is at least one direction");
+        return best_slices(samples, directions, threads);
+      },
+      nb::arg("samples"), nb::arg("directions"), nb::arg("threads"));
   module.def("sigmoid", &element_by_element<&KernelTable::sigmoid>);
   module.def("tanh", &element_by_element<&KernelTable::hyperbolic_tangent>);
 }

@@ -5,11 +5,9 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <memory>
+#include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
-#include <vector>
 
 #include "layer.h"
 
@@ -17,18 +15,29 @@ namespace unrolled {
 
 namespace {
 
-constexpr unsigned kSpins = 2000;  // some tens of microseconds: as long as Python needs for a step
+constexpr unsigned kSpins = 2000;  // longer than Python needs from one step to the next
 
 struct Job {
+  Job(const std::function<void(std::size_t)>& all, std::size_t how_many)
+      : task(&all), count(how_many) {}
+
   const std::function<void(std::size_t)>* task;
   std::size_t count;
   std::atomic<std::size_t> next{0}, working{0};
+  std::mutex failing;
+  std::exception_ptr failure;  // the first
 
   void work() {
     for (;;) {
       const std::size_t mine = next.fetch_add(1, std::memory_order_relaxed);
       if (mine >= count) return;
-      (*task)(mine);
+      try {
+        (*task)(mine);
+      } catch (...) {
+        const std::lock_guard lock(failing);
+        if (!failure) failure = std::current_exception();
+        next.store(count, std::memory_order_relaxed);
+      }
     }
   }
 };
@@ -37,34 +46,25 @@ struct Job {
 
 class Pool {
  public:
-  ~Pool() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
-
   // Whether there are workers for the caller alone, until `leave`.
   bool take(std::size_t helpers) {
-    if (!owner_.try_lock()) return false;
+    std::unique_lock owner(owner_, std::try_to_lock);
+    if (!owner.owns_lock()) return false;
     try {
-      while (workers_.size() < helpers) {
-        workers_.emplace_back([this, number = workers_.size()] { live(number); });
+      for (; workers_ < helpers; ++workers_) {
+        std::thread([this, number = workers_] { live(number); }).detach();
       }
-    } catch (const std::system_error&) {  // no more threads to be had
-      owner_.unlock();
+    } catch (const std::exception&) {  // no more threads or memory to be had
       return false;
     }
+    owner.release();
     return true;
   }
 
   void leave() { owner_.unlock(); }
 
   void run(std::size_t count, std::size_t helpers, const std::function<void(std::size_t)>& task) {
-    Job job{&task, count};
+    Job job(task, count);
     {
       const std::lock_guard lock(mutex_);
       job_ = &job;
@@ -79,6 +79,7 @@ class Pool {
       job_ = nullptr;
     }
     for (unsigned round = 0; job.working.load(std::memory_order_acquire) != 0; ++round) spin(round);
+    if (job.failure) std::rethrow_exception(job.failure);
   }
 
  private:
@@ -94,7 +95,6 @@ class Pool {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
         seen = generation_.load(std::memory_order_relaxed);
-        if (over_) return;
         if (number < wanted_) job = job_;
         if (job == nullptr) continue;
         job->working.fetch_add(1, std::memory_order_relaxed);
@@ -109,13 +109,12 @@ class Pool {
   std::atomic<std::size_t> generation_{0};
   Job* job_ = nullptr;
   std::size_t wanted_ = 0;
-  bool over_ = false;
-  std::vector<std::thread> workers_;
+  std::size_t workers_ = 0;
 };
 
 namespace {
 
-std::unique_ptr<Pool> pool;
+Pool* pool = nullptr;  // never destroyed: a thread may still be at work when the process ends
 std::once_flag listens_to_forks;
 std::mutex making;
 
@@ -125,12 +124,12 @@ Pool& the_pool() {
     // old pool behind and makes one when it needs it.
     pthread_atfork([] { making.lock(); }, [] { making.unlock(); },
                    [] {
-                     (void)pool.release();
+                     pool = nullptr;
                      making.unlock();
                    });
   });
   const std::lock_guard lock(making);
-  if (!pool) pool = std::make_unique<Pool>();
+  if (pool == nullptr) pool = new Pool;
   return *pool;
 }
 

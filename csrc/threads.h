@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 
 namespace unrolled {
 
@@ -23,7 +22,7 @@ class Crew {
 
   // Runs task(0), ..., task(count - 1) and returns when all are done. Tasks are begun in their
   // order, so a task may wait for any before it; and for as many after it as there are of the crew
-  // to begin them.
+  // to begin them. What the first task throws that does is thrown when all are at rest.
   void run(std::size_t count, const std::function<void(std::size_t)>& task);
 
  private:

@@ -1,8 +1,11 @@
 // Runs stacks of many shapes forward and backward on several threads, to be built with sanitizers.
 // Each run is done twice, cut differently and on other numbers of threads: every result must be the
 // same to the last bit. Prints how many runs there were; anything else is a failure.
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -35,7 +38,7 @@ struct Shapes {
 
 Shapes any_shapes() {
   constexpr Cell cells[] = {Cell::rnn_tanh, Cell::rnn_relu, Cell::gru, Cell::lstm};
-  Shapes shapes;
+  Shapes shapes{};
   const Cell cell = cells[between(0, 3)];
   const std::size_t units = between(2, 70);
   const std::size_t projected = cell == Cell::lstm && between(0, 1) ? between(1, units - 1) : 0;
@@ -58,8 +61,9 @@ struct Run {
 std::vector<std::vector<float>> results(const Shapes& shapes, const KernelTable& kernels,
                                         const std::vector<std::vector<float>>& weights,
                                         const std::vector<float>& x, const std::vector<float>& h0,
-                                        const std::vector<float>& c0, const std::vector<float>& grad,
-                                        std::size_t slices, std::size_t threads) {
+                                        const std::vector<float>& c0,
+                                        const std::vector<float>& grad, std::size_t slices,
+                                        std::size_t threads) {
   const StackSize& size = shapes.size;
   const std::size_t steps = shapes.steps, samples = shapes.samples;
   Run run;
@@ -101,8 +105,8 @@ std::vector<std::vector<float>> results(const Shapes& shapes, const KernelTable&
     forward.gates.push_back(run.room(steps * samples * stack.gates_row()));
   }
   Crew crew(threads);
-  stack.use(given, crew);
-  stack.forward(batch, forward, crew);
+  const std::shared_ptr<const PackedWeights> packed = stack.pack(given, crew);
+  stack.forward(*packed, batch, forward, crew);
 
   StackBackward backward{};
   backward.x = input;
@@ -142,8 +146,8 @@ void check(const Shapes& shapes, const KernelTable& kernels) {
   for (std::size_t row = 0; row < size.rows(); ++row) {
     const LayerSize layer = size.layer(row / size.directions);
     const std::size_t gates = layer.gates() * layer.units;
-    for (std::size_t count : {gates * layer.input, gates * layer.state(), gates, gates,
-                              size.projected * size.units}) {
+    for (std::size_t count :
+         {gates * layer.input, gates * layer.state(), gates, gates, size.projected * size.units}) {
       weights.push_back(numbers(count));
     }
   }
@@ -152,8 +156,8 @@ void check(const Shapes& shapes, const KernelTable& kernels) {
   const std::vector<float> c0 = numbers(size.rows() * shapes.samples * size.units);
   const std::vector<float> grad = numbers(shapes.steps * shapes.samples * size.output());
   const auto one = results(shapes, kernels, weights, x, h0, c0, grad, 1, 1);
-  const auto other = results(shapes, kernels, weights, x, h0, c0, grad,
-                             between(1, shapes.samples), between(2, 4));
+  const auto other =
+      results(shapes, kernels, weights, x, h0, c0, grad, between(1, shapes.samples), between(2, 4));
   if (one != other) {
     std::printf("two ways of cutting a batch differ\n");
     std::exit(1);

@@ -100,3 +100,17 @@ def test_shapes_that_do_not_fit_are_refused(change: dict[str, Any]) -> None:
     }
     with pytest.raises(ValueError, match="must"):
         native().additive_scores(*(arrays | change).values(), COMPILED[0], 1)
+
+
+def test_what_would_be_copied_away_is_refused() -> None:
+    arrays = [
+        np.zeros((2, 1, 4), np.float32),
+        np.zeros((2, 3, 4), np.float32),
+        np.ones((2, 3), bool),
+        np.zeros(4, np.float32),
+        np.zeros((2, 1, 3), np.float64),
+    ]
+    with pytest.raises(TypeError):
+        native().additive_scores(*arrays, COMPILED[0], 1)
+    with pytest.raises(ValueError, match="at least one direction"):
+        native().best_slices(8, 0, 1)

@@ -1,5 +1,6 @@
 """A sample's results never depend on what stands beside it, nor on the engine."""
 
+import copy
 from itertools import product
 
 import pytest
@@ -63,7 +64,7 @@ def test_alone_as_in_company(attention: str, bridge: str, feeding: bool, cell: s
 
 
 @pytest.mark.parametrize(("attention", "bridge", "feeding", "cell"), CASES)
-def test_one_answer_on_both_engines(attention: str, bridge: str, feeding: bool, cell: str) -> None:
+def test_one_answer_on_every_engine(attention: str, bridge: str, feeding: bool, cell: str) -> None:
     model = model_of(attention, bridge, feeding, cell, torch.float64)
     order = [1, 2, 0]
     source, lengths = padded([SOURCES[place] for place in order])
@@ -75,3 +76,8 @@ def test_one_answer_on_both_engines(attention: str, bridge: str, feeding: bool, 
         by_reference = model(source, lengths, target_in, steps)
         assert found(model, order, 3) == strings
     torch.testing.assert_close(by_torch, by_reference, rtol=1e-12, atol=1e-12)
+    single = copy.deepcopy(model).float()
+    with unrolled.engine("native"), torch.no_grad():
+        by_native = single(source, lengths, target_in, steps)
+        assert found(single, order, 3) == strings
+    torch.testing.assert_close(by_native.logits.double(), by_torch.logits, rtol=1e-4, atol=1e-4)

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..kernels import additive_scores as compiled_scores
-from ._kernel_use import is_plain, why_not_compiled
+from ._engine import uses_kernels
+from ._kernel_use import is_plain
 
 Query = Float[Tensor, "batch target_step query"]
 Memory = Float[Tensor, "batch source_step memory"]
@@ -124,7 +125,7 @@ def additive_scores(
         mask: `True` where a source step is real.
     """
     tensors = (query, keys, energy)
-    if why_not_compiled(tensors) is None and is_plain(tensors):
+    if uses_kernels(tensors) and is_plain(tensors):
         scores = query.new_empty(*query.shape[:2], keys.shape[1])
         compiled_scores(
             query.detach().contiguous(),

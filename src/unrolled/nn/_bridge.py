@@ -101,10 +101,6 @@ class Bridge(nn.Module):
             made[line.kind].append(self._make(line, finals))
         return torch.stack(made["hidden"]), torch.stack(made["cell"]) if made["cell"] else None
 
-    def extra_repr(self) -> str:
-        """The map, one line per decoder state."""
-        return str(self.map)
-
     def __repr__(self) -> str:
         return str(self.map)
 

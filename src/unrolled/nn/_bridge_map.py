@@ -1,6 +1,5 @@
 """Which encoder states start which decoder state: the map of a bridge, by address."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -62,14 +61,6 @@ class BridgeMap:
     """Every initial state of the decoder and what it is made of, h of all layers before c."""
 
     lines: tuple[BridgeLine, ...]
-
-    def of(self, kind: Kind) -> Iterator[BridgeLine]:
-        """The lines of one kind, by decoder layer.
-
-        Args:
-            kind: `"hidden"` or `"cell"`.
-        """
-        return (line for line in self.lines if line.kind == kind)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.lines))

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from ._checks import check_sample_lengths
-from ._engine import current_engine
+from ._checks import check_initial_state, check_sample_lengths, check_steps
+from ._engine import uses_kernels
 from ._gru import GRU
-from ._kernel_use import is_plain, why_not_compiled
-from ._layer_run import LayerResult, run_layer
+from ._kernel_use import is_plain
+from ._layer_run import LayerResult
 from ._lstm import LSTM
 from ._native_op import compute, flat
 from ._rnn import RNN
@@ -19,7 +20,7 @@ from ._weights import stack_weights
 def run_embedded(
     layer: RNN | GRU | LSTM,
     embedding: nn.Embedding,
-    ids: Int[Tensor, "axis other_axis"],
+    ids: Int[Tensor, "..."],
     hidden: Tensor | None = None,
     cell: Tensor | None = None,
     lengths: Tensor | Sequence[int] | None = None,
@@ -39,25 +40,33 @@ def run_embedded(
 
     Raises:
         IndexError: an id is in no row of the embedding.
-        TypeError, ValueError: as the layer says.
+        TypeError, ValueError: as the layer says, and where ids are no integers on two axes.
     """
+    if ids.dim() != 2 or ids.dtype not in (torch.int64, torch.int32):
+        raise ValueError(
+            f"ids is {ids.dtype} of shape {tuple(ids.shape)}; it must be of integers, with an axis "
+            "for the batch and one for the steps."
+        )
     shape, weights, table = layer.shape, stack_weights(layer, layer.shape), embedding.weight
     steps_first = ids.transpose(0, 1) if layer.batch_first else ids
-    rows = (shape.num_rows, steps_first.shape[1])
-    h0 = table.new_zeros(*rows, shape.state_size) if hidden is None else hidden
+    steps, batch = steps_first.shape
+    h0 = table.new_zeros(shape.num_rows, batch, shape.state_size) if hidden is None else hidden
     c0 = None
     if shape.has_cell_state:
-        c0 = table.new_zeros(*rows, shape.cell_size) if cell is None else cell
+        c0 = table.new_zeros(shape.num_rows, batch, shape.cell_size) if cell is None else cell
+    state = h0 if c0 is None else (h0, c0)
     tensors = [table, h0, *flat(weights)] + ([] if c0 is None else [c0])
-    is_native = current_engine().engine.name == "native" and why_not_compiled(tensors) is None
-    if not is_native or not is_plain(tensors) or (layer.training and layer.dropout):
-        state = h0 if c0 is None else (h0, c0)
-        return run_layer(layer, weights, embedding(ids), state, lengths)
-    real = None
-    if lengths is not None:
-        real = check_sample_lengths(lengths, batch=rows[1], steps=steps_first.shape[0])
-    kept = compute(
-        shape, table, h0, c0, real, flat(weights), cells=False, gates=False, ids=steps_first
-    )
+    is_bare = type(embedding) is nn.Embedding and embedding.max_norm is None
+    hooked = embedding._forward_hooks or embedding._forward_pre_hooks
+    hooked = hooked or layer._forward_hooks or layer._forward_pre_hooks
+    dropped = layer.training and layer.dropout
+    if hooked or dropped or not is_bare or not uses_kernels(tensors) or not is_plain(tensors):
+        output, finals = layer(embedding(ids), state, lengths)
+        return LayerResult(output, *(finals if isinstance(finals, tuple) else (finals, None)))
+    check_steps(steps)
+    check_initial_state(state, shape=shape, batch=batch, like=table)
+    real = None if lengths is None else check_sample_lengths(lengths, batch=batch, steps=steps)
+    symbols = steps_first.to(torch.int64)
+    kept = compute(shape, table, h0, c0, real, flat(weights), cells=False, gates=False, ids=symbols)
     output = kept.outputs[-1]
     return LayerResult(output.transpose(0, 1) if layer.batch_first else output, kept.h_n, kept.c_n)

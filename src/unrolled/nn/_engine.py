@@ -1,12 +1,15 @@
 """Which engine computes, and why."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from torch import Tensor
+
 from ..kernels import isa, why_unavailable
 from . import _native_engine, _reference_engine, _torch_engine
+from ._kernel_use import why_not_compiled
 from ._stack_call import StackCall, StackStates, TopStates
 
 _VARIABLE = "UNROLLED_ENGINE"
@@ -113,6 +116,15 @@ def engine_of(call: StackCall) -> EngineChoice:
         if reason is not None:
             return EngineChoice(_ENGINES["torch"], reason)
     return choice
+
+
+def uses_kernels(tensors: Sequence[Tensor]) -> bool:
+    """Whether the engine in use is the native one, and it can compute something of these tensors.
+
+    Args:
+        tensors: all that it is computed from.
+    """
+    return current_engine().engine.name == "native" and why_not_compiled(tensors) is None
 
 
 def _default() -> EngineChoice:

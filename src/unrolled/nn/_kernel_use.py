@@ -28,6 +28,12 @@ def why_not_compiled(tensors: Sequence[Tensor]) -> str | None:
         return "the kernels compute in float32, and autocast asks for another type"
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return "the kernels know plain gradients, not the transformations of torch.func"
+    # The compiler can trace neither question, and asks the operator, not the memory.
+    if not torch.compiler.is_compiling():
+        if any(tensor.is_neg() for tensor in tensors):
+            return "the kernels read memory as it is, and a tensor is a negated view of it"
+        if torch._C._get_tracing_state() is not None:
+            return "a trace for TorchScript or ONNX is made of PyTorch's operators"
     return None
 
 
@@ -39,4 +45,5 @@ def is_plain(tensors: Sequence[Tensor]) -> bool:
     """
     recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     plain = all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in tensors)
-    return plain and not recorded and not torch.compiler.is_compiling()
+    is_traced = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
+    return plain and not recorded and not is_traced

@@ -4,7 +4,6 @@ Tensors come and go as flat lists, since that is what an operator's schema can s
 what is in them.
 """
 
-import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ..grid import Cell, StackShape
-from ..kernels import best_slices, gates_row, recurrent_stack
+from ..kernels import best_slices, gates_row
 from . import _reference_engine
+from ._stack_cache import stack_of
 from ._stack_call import StackCall
 from ._weights import LayerWeights, weight_names
 
@@ -126,14 +126,14 @@ def compute(
         lengths: real steps of each sample; padded steps of what is returned are 0.
         weights: of all rows, one after the other.
         cells: whether c of every step is wanted.
-        gates: whether a gradient will be.
+        gates: whether a gradient will be, which needs those cells too.
         ids: where `x` is a table, which of its rows is the input, (step, batch).
     """
     steps, batch = (x if ids is None else ids).shape[:2]
-    kept = _room(shape, x, steps, batch, lengths is not None, Wanted(cells, gates))
+    kept = _room(shape, x, steps, batch, lengths is not None, Wanted(cells or gates, gates))
     rows = _rows(shape, weights)
     threads = torch.get_num_threads()
-    _stack(shape, weights).forward(
+    stack_of(shape, weights).forward(
         rows,
         _side_by_side(x),
         h0.detach().contiguous(),
@@ -181,7 +181,7 @@ def _(
     gates: bool,
 ) -> list[Tensor]:
     shape = shape_of(cell, sizes)
-    return _flattened(_room(shape, x, x.shape[0], x.shape[1], False, Wanted(cells, gates)))
+    return _flattened(_room(shape, x, x.shape[0], x.shape[1], False, Wanted(cells or gates, gates)))
 
 
 @torch.library.custom_op("unrolled::recurrent_backward", mutates_args=())
@@ -199,8 +199,9 @@ def recurrent_backward(
     cell: str,
     sizes: list[int],
     of_x: bool,
+    of_weights: bool,
 ) -> list[Tensor]:
-    """The gradients of x, h0, c0 and the weights, of which the first has no size if not wanted.
+    """The gradients of x, h0, c0 and the weights; of x without a size, of weights none if unwanted.
 
     `grad_outputs` are those of the outputs, h_n, c_n and cells that `grad_is_given` says are there.
     """
@@ -210,11 +211,11 @@ def recurrent_backward(
     layers, rows = shape.num_layers, shape.num_rows
     of_outputs, of_h_n, rest = grads[:layers], grads[layers], grads[layers + 1 :]
     of_c_n = rest.pop(0) if shape.has_cell_state else None
-    found = _gradient_room(x, h0, c0, weights, of_x)
-    of_weights = found[2 + (c0 is not None) :]
+    found = _gradient_room(x, h0, c0, weights if of_weights else [], of_x)
+    gradients = found[2 + (c0 is not None) :]
     per_row = len(weights) // rows
     threads = torch.get_num_threads()
-    _stack(shape, weights).backward(
+    stack_of(shape, weights).backward(
         _rows(shape, weights),
         _side_by_side(x),
         h0.detach().contiguous(),
@@ -230,7 +231,7 @@ def recurrent_backward(
         found[0] if of_x else None,
         found[1],
         None if c0 is None else found[2],
-        [of_weights[at : at + per_row] for at in range(0, len(weights), per_row)],
+        [gradients[at : at + per_row] for at in range(0, len(gradients), per_row)],
         best_slices(x.shape[1], shape.num_directions, threads),
         threads,
     )
@@ -252,15 +253,16 @@ def _(
     cell: str,
     sizes: list[int],
     of_x: bool,
+    of_weights: bool,
 ) -> list[Tensor]:
-    return _gradient_room(x, h0, c0, weights, of_x)
+    return _gradient_room(x, h0, c0, weights if of_weights else [], of_x)
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    x, h0, c0, lengths, weights, cell, sizes, _, gates = inputs
+    x, h0, c0, lengths, weights, cell, sizes, cells, gates = inputs
     ctx.set_materialize_grads(False)
     shape = shape_of(cell, sizes)
-    kept = by_name(shape, output, Wanted(cells=True, gates=gates))
+    kept = by_name(shape, output, Wanted(cells or gates, gates))
     ctx.shape = shape
     ctx.counts = (len(weights), len(kept.outputs), len(kept.cells))
     ctx.save_for_backward(x, h0, c0, lengths, *weights, *kept.outputs, *kept.cells, *kept.gates)
@@ -277,6 +279,9 @@ def _backward(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
     if torch.is_grad_enabled():  # somebody will differentiate this gradient
         of_x, of_h0, of_c0, of_weights = _by_reference(shape, x, h0, c0, lengths, weights, wanted)
         return (of_x, of_h0, of_c0, None, of_weights, *nothing_more)
+    if not gates:
+        raise RuntimeError("this run kept nothing for a gradient; run it with gates=True.")
+    wants_weights = any(weight.requires_grad for weight in weights)
     found = recurrent_backward(
         x,
         h0,
@@ -291,10 +296,12 @@ def _backward(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
         shape.cell,
         sizes_of(shape),
         ctx.needs_input_grad[0],
+        wants_weights,
     )
     of_x = found[0] if ctx.needs_input_grad[0] else None
     of_c0 = None if c0 is None else found[2]
-    return (of_x, found[1], of_c0, None, found[2 + (c0 is not None) :], *nothing_more)
+    gradients = found[2 + (c0 is not None) :] if wants_weights else [None] * len(weights)
+    return (of_x, found[1], of_c0, None, gradients, *nothing_more)
 
 
 recurrent.register_autograd(_backward, setup_context=_setup)
@@ -382,17 +389,3 @@ def _side_by_side(x: Tensor) -> Tensor:
     """What the kernels can read: only the elements of one step must lie side by side."""
     x = x.detach()
     return x if x.shape[-1] < 2 or x.stride(-1) == 1 else x.contiguous()
-
-
-# Packed weights live as long as the tensor that is first among them. Where they stand tells which
-# they are; whether they are still the same, the compiled stack sees for itself at every run.
-_STACKS: dict[tuple[int, StackShape], Any] = {}
-
-
-def _stack(shape: StackShape, weights: Sequence[Tensor]) -> Any:
-    key = (weights[0].data_ptr(), shape)
-    stack = _STACKS.get(key)
-    if stack is None:
-        stack = _STACKS[key] = recurrent_stack(shape)
-        weakref.finalize(weights[0], _STACKS.pop, key, None)
-    return stack

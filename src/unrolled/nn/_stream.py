@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..kernels import recurrent_stream
 from ._checks import check_input
+from ._engine import uses_kernels
 from ._gru import GRU
-from ._kernel_use import why_not_compiled
 from ._lstm import LSTM
 from ._native_op import flat
 from ._rnn import RNN
@@ -22,7 +22,7 @@ class Stream:
 
     It keeps every layer's state between the steps, so that what `push` returns is what the whole
     run would have at that step. Nothing is recorded for gradients. The weights are those of the
-    moment the stream was made.
+    moment the stream was made, and so is the engine.
 
     Args:
         layer: a layer of one direction; its dropout is never active here.
@@ -65,7 +65,7 @@ class Stream:
         ]
         self._layer: RNN | GRU | LSTM | None = None
         self._native: Any = None
-        if why_not_compiled(flat(rows)) is None:
+        if uses_kernels(flat(rows)):
             self._native = recurrent_stream(
                 shape,
                 [[weight.detach().contiguous() for weight in row.present()] for row in rows],

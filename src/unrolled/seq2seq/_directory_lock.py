@@ -18,7 +18,7 @@ def directory_lock(directory: Path) -> Iterator[None]:
     """Hold a directory for this run; the system lets go of it when the process ends, killed or not.
 
     Args:
-        directory: an existing one. Nothing is written into it.
+        directory: made where it is missing. Nothing is written into it.
 
     Raises:
         TrainingError: another run holds it.
@@ -26,7 +26,12 @@ def directory_lock(directory: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    handle = os.open(directory, os.O_RDONLY)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError:
+        yield  # what cannot be made or opened, whoever writes into it says in its own words
+        return
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

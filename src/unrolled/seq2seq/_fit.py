@@ -253,91 +253,93 @@ def fit(
         )
     _check_strategy(trainer, strategy)
     processes = trainer.num_devices * trainer.num_nodes
-    data = PairsDataModule(
-        train,
-        dev,
-        cache_dir=output / "corpus",
-        columns=Columns(source_column, target_column, delimiter, header),
-        source_rule=SymbolRule(
-            source_symbols, source_separator, source_vocab_size, source_lowercase
-        ),
-        target_rule=SymbolRule(
-            target_symbols, target_separator, target_vocab_size, target_lowercase
-        ),
-        tokens_per_batch=tokens_per_batch,
-        max_length=max_length,
-        seed=seed,
-        processes=processes,
-        watch=bar.reading if draws else None,
-    )
-    try:
-        data.prepare()
-    finally:
-        bar.done_reading()
-    architecture = architecture_of(len(data.source_symbols), len(data.target_symbols))
-    identity = {
-        "architecture": asdict(architecture),
-        "data": {
-            "training pairs": data.train_corpus.checksums,
-            "development pairs": data.dev_corpus.checksums,
-            "source symbols": data.source_symbols.fingerprint,
-            "target symbols": data.target_symbols.fingerprint,
-            "tokens_per_batch": tokens_per_batch,
-            "seed": seed,
-            "monitor": monitor,
-            "processes": processes,
-        },
-    }
-    settings = {**asdict(optimization), **asdict(budget)}
-    state = Progress()
-    content = None
-    if resume:
-        content = load_checkpoint(checkpoint_path(output), **identity)
-        state.load_state_dict(content["progress"])
-        data.start = (state.epoch, state.position)
-        for change in differences(content["settings"], settings):
-            say(f"going on with another setting: {change}")
-    torch.manual_seed(seed)
-    transducer = Transducer(
-        build(architecture), architecture, data.source_symbols, data.target_symbols
-    )
-    if content is not None:
-        transducer.model.load_state_dict(content["model"])
-    run = TrainingRun(
-        transducer,
-        data,
-        output,
-        identity,
-        settings,
-        content,
-        monitor=monitor,
-        checkpoint_steps=checkpoint_steps,
-        report=say if is_first else _say_nothing,
-        scoring=bar.scoring,
-    )
-    trainer.callbacks.insert(0, run)  # type: ignore[attr-defined]
-    if not budget.is_over(state, len(data.batches)):
-        module = TrainingModule(transducer.model, optimization, budget, state)
-        try:
-            with _quiet_trainer(), directory_lock(output) if is_first else nullcontext():
-                trainer.fit(module, datamodule=data)
-        except DivergenceError as error:
-            way_out = "Start again with a lower learning_rate."
-            if run.saved_at is not None:
-                way_out = (
-                    "Go on from there with resume and a lower learning_rate, or start again with "
-                    "one."
-                )
-            raise TrainingError(f"{error} {run.what_is_saved()} {way_out}") from error
-        finally:
-            run.leave()
-    if run.was_stopped:
-        raise TrainingInterruptedError(
-            f"training was stopped at step {state.step}, and everything is saved in {output}; "
-            "the same call with resume=True goes on from there."
+    # Held from before the checkpoint is read, or another run might still write a newer one.
+    with directory_lock(output) if is_first else nullcontext():
+        data = PairsDataModule(
+            train,
+            dev,
+            cache_dir=output / "corpus",
+            columns=Columns(source_column, target_column, delimiter, header),
+            source_rule=SymbolRule(
+                source_symbols, source_separator, source_vocab_size, source_lowercase
+            ),
+            target_rule=SymbolRule(
+                target_symbols, target_separator, target_vocab_size, target_lowercase
+            ),
+            tokens_per_batch=tokens_per_batch,
+            max_length=max_length,
+            seed=seed,
+            processes=processes,
+            watch=bar.reading if draws else None,
         )
-    epochs = state.epoch + state.position / len(data.batches)
-    return FitResult(output, state.step, epochs, state.seconds, run.best_scores)
+        try:
+            data.prepare()
+        finally:
+            bar.done_reading()
+        architecture = architecture_of(len(data.source_symbols), len(data.target_symbols))
+        identity = {
+            "architecture": asdict(architecture),
+            "data": {
+                "training pairs": data.train_corpus.checksums,
+                "development pairs": data.dev_corpus.checksums,
+                "source symbols": data.source_symbols.fingerprint,
+                "target symbols": data.target_symbols.fingerprint,
+                "tokens_per_batch": tokens_per_batch,
+                "seed": seed,
+                "monitor": monitor,
+                "processes": processes,
+            },
+        }
+        settings = {**asdict(optimization), **asdict(budget)}
+        state = Progress()
+        content = None
+        if resume:
+            content = load_checkpoint(checkpoint_path(output), **identity)
+            state.load_state_dict(content["progress"])
+            data.start = (state.epoch, state.position)
+            for change in differences(content["settings"], settings):
+                say(f"going on with another setting: {change}")
+        torch.manual_seed(seed)
+        transducer = Transducer(
+            build(architecture), architecture, data.source_symbols, data.target_symbols
+        )
+        if content is not None:
+            transducer.model.load_state_dict(content["model"])
+        run = TrainingRun(
+            transducer,
+            data,
+            output,
+            identity,
+            settings,
+            content,
+            monitor=monitor,
+            checkpoint_steps=checkpoint_steps,
+            report=say if is_first else _say_nothing,
+            scoring=bar.scoring,
+        )
+        trainer.callbacks.insert(0, run)  # type: ignore[attr-defined]
+        if not budget.is_over(state, len(data.batches)):
+            module = TrainingModule(transducer.model, optimization, budget, state)
+            try:
+                with _quiet_trainer():
+                    trainer.fit(module, datamodule=data)
+            except DivergenceError as error:
+                way_out = "Start again with a lower learning_rate."
+                if run.saved_at is not None:
+                    way_out = (
+                        "Go on from there with resume and a lower learning_rate, or start again "
+                        "with one."
+                    )
+                raise TrainingError(f"{error} {run.what_is_saved()} {way_out}") from error
+            finally:
+                run.leave()
+        if run.was_stopped:
+            raise TrainingInterruptedError(
+                f"training was stopped at step {state.step}, and everything is saved in {output}; "
+                "the same call with resume=True goes on from there."
+            )
+        epochs = state.epoch + state.position / len(data.batches)
+        return FitResult(output, state.step, epochs, state.seconds, run.best_scores)
 
 
 def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]:

@@ -96,12 +96,7 @@ def beam_search(
         ModelError: the model gives no probabilities.
         ValueError: a length does not fit, or a number is not possible.
     """
-    if beam_size < 1:
-        raise ValueError(f"beam_size is {beam_size}; it must be 1 or more.")
-    if not 1 <= n_best <= beam_size:
-        raise ValueError(f"n_best is {n_best}; it must be from 1 to beam_size={beam_size}.")
-    if not length_penalty >= 0:
-        raise ValueError(f"length_penalty is {length_penalty}; it must be 0 or more.")
+    check_search(beam_size, n_best, length_penalty)
     if limits.shape != source_lengths.shape:
         raise ValueError(
             f"limits has shape {tuple(limits.shape)}, but there are {len(source_lengths)} sources; "
@@ -123,3 +118,22 @@ def beam_search(
         logits, weights, state = model.decoder.step(beam.last_symbols, beam.state)
         beam.advance(logits, weights, state)
     return beam.found()
+
+
+def check_search(beam_size: int, n_best: int, length_penalty: float) -> None:
+    """Refuse a search that cannot be.
+
+    Args:
+        beam_size: hypotheses kept.
+        n_best: hypotheses wanted.
+        length_penalty: alpha.
+
+    Raises:
+        ValueError: a number is not possible.
+    """
+    if beam_size < 1:
+        raise ValueError(f"beam_size is {beam_size}; it must be 1 or more.")
+    if not 1 <= n_best <= beam_size:
+        raise ValueError(f"n_best is {n_best}; it must be from 1 to beam_size={beam_size}.")
+    if not length_penalty >= 0:
+        raise ValueError(f"length_penalty is {length_penalty}; it must be 0 or more.")

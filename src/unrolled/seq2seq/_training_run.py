@@ -136,6 +136,7 @@ class TrainingRun(lightning.Callback):
         progress = module.progress
         scores, loss = self._scores(), self._dev_loss(module)
         score = loss if self.monitor == "loss" else scores.word_error_rate
+        score = self._of_the_first(trainer, module, score)
         epoch = progress.epoch + progress.position / module.batches_per_epoch
         better = math.isfinite(score) and (
             progress.best_score is None or score < progress.best_score
@@ -199,6 +200,15 @@ class TrainingRun(lightning.Callback):
         distributed.all_reduce(told, distributed.ReduceOp.MAX)
         module.progress.seconds, stop = told.tolist()
         return bool(stop)
+
+    @staticmethod
+    def _of_the_first(trainer: lightning.Trainer, module: TrainingModule, score: float) -> float:
+        """The first process's score, since a last bit may differ and all must decide alike."""
+        if trainer.world_size == 1:
+            return score
+        told = torch.tensor([score], dtype=torch.float64, device=module.device)
+        distributed.broadcast(told, 0)
+        return float(told.item())
 
     def _save_checkpoint(self, trainer: lightning.Trainer, module: TrainingModule) -> None:
         random_states: list[Any] = [random_state()]

@@ -1,12 +1,13 @@
 """A trained string-to-string model."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import DataError
 from ._architecture import Architecture
@@ -15,7 +16,7 @@ from ._directory import load_directory, save_directory
 from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
 from ._prediction import Prediction
-from ._search import beam_search
+from ._search import beam_search, check_search
 from ._special import BEGIN, END, PAD, UNKNOWN
 from ._symbols import Symbols
 
@@ -107,8 +108,7 @@ class Transducer:
         """
         if isinstance(texts, str):
             raise TypeError(f"texts is the string {texts!r}; give a list of strings.")
-        if beam_size < 1:
-            raise ValueError(f"beam_size is {beam_size}; it must be 1 or more.")
+        check_search(beam_size, n_best, length_penalty)
         encoded = self.source_symbols.encode_batch(texts)
         for number, (text, ids) in enumerate(zip(texts, encoded, strict=True)):
             if not ids:
@@ -143,7 +143,8 @@ class Transducer:
             if not ids:
                 raise DataError(f"the source of pair {number} is empty; leave the pair out.")
         scores = [0.0] * len(pairs)
-        for group in _groups(sources, _SYMBOLS_AT_ONCE):
+        longer = [max(pair, key=len) for pair in zip(sources, targets, strict=True)]
+        for group in _groups(longer, _SYMBOLS_AT_ONCE):
             values = self._score([sources[i] for i in group], [targets[i] for i in group])
             for index, value in zip(group, values.tolist(), strict=True):
                 scores[index] = value
@@ -152,15 +153,11 @@ class Transducer:
     def _search(self, sources: list[list[int]], **settings: Any) -> list[list[Hypothesis]]:
         source, lengths = Batch.of_sources(sources)
         device = next(self.model.parameters()).device
-        was_training = self.model.training
-        self.model.eval()
-        try:
+        with _evaluating(self.model):
             limits = 3 * lengths + 20
             return beam_search(
                 self.model, source.to(device), lengths.to(device), limits, **settings
             )
-        finally:
-            self.model.train(was_training)
 
     def _score(self, sources: list[list[int]], targets: list[list[int]]) -> Float[Tensor, " batch"]:
         device = next(self.model.parameters()).device
@@ -169,9 +166,7 @@ class Transducer:
         target_out = torch.full_like(target_in, PAD)
         target_out[:, :-1] = target_in[:, 1:]
         target_out[torch.arange(len(targets)), target_lengths - 1] = END
-        was_training = self.model.training
-        self.model.eval()
-        try:
+        with _evaluating(self.model):
             return self.model.score(
                 source.to(device),
                 source_lengths.to(device),
@@ -179,8 +174,6 @@ class Transducer:
                 target_out.to(device),
                 target_lengths.to(device),
             )
-        finally:
-            self.model.train(was_training)
 
     def _prediction(
         self, text: str, unknown: tuple[str, ...], hypothesis: Hypothesis
@@ -207,6 +200,18 @@ def from_pretrained(path: str | Path) -> Transducer:
         ModelError: it is missing, damaged, of a newer format or not what it says it is.
     """
     return Transducer.from_pretrained(path)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode; afterwards every part is in the mode that it was in."""
+    training = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def _groups(texts: Sequence[list[int]], budget: int) -> Iterator[list[int]]:

@@ -1,7 +1,10 @@
-// Runs stacks of many shapes forward and backward on several threads, to be built with sanitizers.
-// Each run is done twice, cut differently and on other numbers of threads: every result must be the
-// same to the last bit. Prints how many runs there were; anything else is a failure.
+// Runs stacks of many shapes forward and backward on several threads, to be built with sanitizers
+// and for machines that are not at hand. Each run is done twice, cut differently and on other
+// numbers of threads: every result must be the same to the last bit. The outputs are held against
+// the equations in double, written out here, and the gradients against their differences. Prints
+// how many runs there were; anything else is a failure.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -23,8 +26,8 @@ std::size_t between(std::size_t least, std::size_t most) {
   return std::uniform_int_distribution<std::size_t>(least, most)(chance);
 }
 
-std::vector<float> numbers(std::size_t count) {
-  std::normal_distribution<float> normal(0.0f, 0.5f);
+std::vector<float> numbers(std::size_t count, float spread = 0.5f) {
+  std::normal_distribution<float> normal(0.0f, spread);
   std::vector<float> made(count);
   for (float& one : made) one = normal(chance);
   return made;
@@ -51,19 +54,27 @@ Shapes any_shapes() {
   return shapes;
 }
 
-// Everything that a forward and a backward run read and write.
+// Everything that a run is computed from.
+struct Given {
+  std::vector<std::vector<float>> weights;  // 5 for each row
+  std::vector<float> x, h0, c0, grad;
+};
+
+// What a run gives: all of it, and what is held against the equations.
+struct Results {
+  std::vector<std::vector<float>> all, gradients;
+  std::vector<float> output;
+};
+
+// The memory of a forward and a backward run.
 struct Run {
   std::vector<std::vector<float>> memory;
 
   float* room(std::size_t count) { return memory.emplace_back(count).data(); }
 };
 
-std::vector<std::vector<float>> results(const Shapes& shapes, const KernelTable& kernels,
-                                        const std::vector<std::vector<float>>& weights,
-                                        const std::vector<float>& x, const std::vector<float>& h0,
-                                        const std::vector<float>& c0,
-                                        const std::vector<float>& grad, std::size_t slices,
-                                        std::size_t threads) {
+Results results(const Shapes& shapes, const KernelTable& kernels, const Given& given,
+                std::size_t slices, std::size_t threads) {
   const StackSize& size = shapes.size;
   const std::size_t steps = shapes.steps, samples = shapes.samples;
   Run run;
@@ -77,24 +88,24 @@ std::vector<std::vector<float>> results(const Shapes& shapes, const KernelTable&
   };
   Stack stack(size, kernels);
   const Batch batch(steps, samples, shapes.lengths.data(), slices);
-  std::vector<Weights> given;
+  std::vector<Weights> weights;
   std::vector<Gradients> gradients;
   for (std::size_t row = 0; row < size.rows(); ++row) {
-    const std::vector<float>* of_row = &weights[5 * row];
+    const std::vector<float>* of_row = &given.weights[5 * row];
     const bool projects = size.projected != 0;
-    given.push_back({of_row[0].data(), of_row[1].data(), of_row[2].data(), of_row[3].data(),
-                     projects ? of_row[4].data() : nullptr});
+    weights.push_back({of_row[0].data(), of_row[1].data(), of_row[2].data(), of_row[3].data(),
+                       projects ? of_row[4].data() : nullptr});
     float* room[5];
     for (int part = 0; part < 5; ++part) room[part] = run.room(of_row[part].size());
     gradients.push_back({room[0], room[1], room[2], room[3], projects ? room[4] : nullptr});
   }
   const std::size_t width = size.input;
-  const Grid<const float> input{x.data(), static_cast<std::ptrdiff_t>(samples * width),
+  const Grid<const float> input{given.x.data(), static_cast<std::ptrdiff_t>(samples * width),
                                 static_cast<std::ptrdiff_t>(width)};
   StackForward forward{};
   forward.x = input;
-  forward.h0 = h0.data();
-  forward.c0 = c0.data();
+  forward.h0 = given.h0.data();
+  forward.c0 = given.c0.data();
   for (std::size_t layer = 0; layer < size.layers; ++layer) {
     forward.outputs.push_back(grid(size.output()));
   }
@@ -105,39 +116,194 @@ std::vector<std::vector<float>> results(const Shapes& shapes, const KernelTable&
     forward.gates.push_back(run.room(steps * samples * stack.gates_row()));
   }
   Crew crew(threads);
-  const std::shared_ptr<const PackedWeights> packed = stack.pack(given, crew);
+  const std::shared_ptr<const PackedWeights> packed = stack.pack(weights, crew);
   stack.forward(*packed, batch, forward, crew);
 
   StackBackward backward{};
   backward.x = input;
-  backward.h0 = h0.data();
-  backward.c0 = c0.data();
+  backward.h0 = given.h0.data();
+  backward.c0 = given.c0.data();
   const std::size_t out = size.output();
   for (std::size_t layer = 0; layer < size.layers; ++layer) {
     backward.outputs.push_back(constant(forward.outputs[layer]));
-    backward.grad_outputs.push_back({grad.data(), static_cast<std::ptrdiff_t>(samples * out),
-                                     static_cast<std::ptrdiff_t>(out)});
+    // The loss is of the top layer alone.
+    const bool is_top = layer + 1 == size.layers;
+    backward.grad_outputs.push_back(
+        is_top ? Grid<const float>{given.grad.data(), static_cast<std::ptrdiff_t>(samples * out),
+                                   static_cast<std::ptrdiff_t>(out)}
+               : Grid<const float>{});
   }
   for (const Grid<float>& cells : forward.cells) {
     backward.cells.push_back(constant(cells));
     backward.grad_cells.push_back({});
   }
   for (float* gates : forward.gates) backward.gates.push_back(gates);
-  backward.grad_h_n = forward.h_n;
   backward.grad_x = grid(size.input);
   backward.grad_h0 = run.room(size.rows() * samples * size.state());
   backward.grad_c0 = run.room(size.rows() * samples * size.units);
   backward.gradients = gradients;
-  stack.backward(batch, given, backward, crew);
+  stack.backward(batch, weights, backward, crew);
 
   // The gates lie as the batch is cut; all else must not depend on it.
-  std::vector<std::vector<float>> kept;
-  for (std::vector<float>& part : run.memory) {
+  Results found;
+  for (const std::vector<float>& part : run.memory) {
     bool is_gates = false;
     for (float* gates : forward.gates) is_gates |= gates == part.data();
-    if (!is_gates) kept.push_back(std::move(part));
+    if (!is_gates) found.all.push_back(part);
+    if (part.data() == forward.outputs.back().data) found.output = part;
   }
-  return kept;
+  // They were made first, in the order of the weights.
+  found.gradients.assign(found.all.begin(), found.all.begin() + 5 * size.rows());
+  return found;
+}
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+// sum over columns of weight[row][column] * values[column].
+double times(const std::vector<double>& weight, std::size_t row,
+             const std::vector<double>& values) {
+  double sum = 0;
+  for (std::size_t k = 0; k < values.size(); ++k)
+    sum += weight[row * values.size() + k] * values[k];
+  return sum;
+}
+
+struct State {
+  std::vector<double> h, c;
+};
+
+State next(const StackSize& size, const std::vector<double>* weights, const std::vector<double>& x,
+           const State& before) {
+  const std::size_t units = size.units;
+  State now{std::vector<double>(units), before.c};
+  const auto input = [&](std::size_t gate, std::size_t u) {
+    return times(weights[0], gate * units + u, x) + weights[2][gate * units + u];
+  };
+  const auto state = [&](std::size_t gate, std::size_t u) {
+    return times(weights[1], gate * units + u, before.h) + weights[3][gate * units + u];
+  };
+  const auto both = [&](std::size_t gate, std::size_t u) {
+    return input(gate, u) + state(gate, u);
+  };
+  for (std::size_t u = 0; u < units; ++u) {
+    switch (size.cell) {
+      case Cell::rnn_tanh:
+        now.h[u] = std::tanh(both(0, u));
+        break;
+      case Cell::rnn_relu:
+        now.h[u] = std::max(0.0, both(0, u));
+        break;
+      case Cell::gru: {
+        const double z = sigmoid(both(1, u));
+        const double n = std::tanh(input(2, u) + sigmoid(both(0, u)) * state(2, u));
+        now.h[u] = (1 - z) * n + z * before.h[u];
+        break;
+      }
+      case Cell::lstm:
+        now.c[u] = sigmoid(both(1, u)) * before.c[u] + sigmoid(both(0, u)) * std::tanh(both(2, u));
+        now.h[u] = sigmoid(both(3, u)) * std::tanh(now.c[u]);
+    }
+  }
+  if (size.projected != 0) {
+    const std::vector<double> raw = now.h;
+    now.h.resize(size.projected);
+    for (std::size_t p = 0; p < size.projected; ++p) now.h[p] = times(weights[4], p, raw);
+  }
+  return now;
+}
+
+// `output` of one sample, a vector for each step.
+std::vector<std::vector<double>> plain_output(const Shapes& shapes, const Given& given,
+                                              const std::vector<std::vector<double>>& weights,
+                                              std::size_t sample) {
+  const StackSize& size = shapes.size;
+  const std::size_t length = static_cast<std::size_t>(shapes.lengths[sample]);
+  std::vector<std::vector<double>> values(length);
+  for (std::size_t step = 0; step < length; ++step) {
+    const float* from = given.x.data() + (step * shapes.samples + sample) * size.input;
+    values[step].assign(from, from + size.input);
+  }
+  for (std::size_t layer = 0; layer < size.layers; ++layer) {
+    std::vector<std::vector<double>> above(length);
+    for (std::size_t direction = 0; direction < size.directions; ++direction) {
+      const std::size_t row = layer * size.directions + direction;
+      const float* h = given.h0.data() + (row * shapes.samples + sample) * size.state();
+      const float* c = given.c0.data() + (row * shapes.samples + sample) * size.units;
+      State state{{h, h + size.state()}, {c, c + size.units}};
+      std::vector<std::vector<double>> found(length);
+      for (std::size_t turn = 0; turn < length; ++turn) {
+        const std::size_t step = direction == 0 ? turn : length - 1 - turn;
+        state = next(size, &weights[5 * row], values[step], state);
+        found[step] = state.h;
+      }
+      for (std::size_t step = 0; step < length; ++step) {
+        above[step].insert(above[step].end(), found[step].begin(), found[step].end());
+      }
+    }
+    values = std::move(above);
+  }
+  return values;
+}
+
+std::vector<std::vector<double>> in_double(const std::vector<std::vector<float>>& weights) {
+  std::vector<std::vector<double>> same;
+  for (const std::vector<float>& one : weights) same.emplace_back(one.begin(), one.end());
+  return same;
+}
+
+// The sum of all outputs, each times its gradient.
+double plain_total(const Shapes& shapes, const Given& given,
+                   const std::vector<std::vector<double>>& weights) {
+  double total = 0;
+  for (std::size_t sample = 0; sample < shapes.samples; ++sample) {
+    const auto output = plain_output(shapes, given, weights, sample);
+    for (std::size_t step = 0; step < output.size(); ++step) {
+      for (std::size_t i = 0; i < output[step].size(); ++i) {
+        total += output[step][i] *
+                 given.grad[(step * shapes.samples + sample) * output[step].size() + i];
+      }
+    }
+  }
+  return total;
+}
+
+[[noreturn]] void fail(const char* what, double found, double expected) {
+  std::printf("%s: %g, expected %g\n", what, found, expected);
+  std::exit(1);
+}
+
+void check_against_equations(const Shapes& shapes, const Given& given, const Results& found) {
+  const auto weights = in_double(given.weights);
+  const std::size_t width = shapes.size.output();
+  for (std::size_t sample = 0; sample < shapes.samples; ++sample) {
+    const auto output = plain_output(shapes, given, weights, sample);
+    for (std::size_t step = 0; step < output.size(); ++step) {
+      for (std::size_t i = 0; i < width; ++i) {
+        const double one = found.output[(step * shapes.samples + sample) * width + i];
+        if (std::abs(one - output[step][i]) > 1e-4 * (1 + std::abs(output[step][i]))) {
+          fail("output", one, output[step][i]);
+        }
+      }
+    }
+  }
+  // The gradient along one direction in the space of all weights.
+  if (shapes.size.cell == Cell::rnn_relu) return;  // has corners, where differences say nothing
+  constexpr double little = 1e-5;
+  double along = 0;
+  auto more = weights, less = weights;
+  for (std::size_t part = 0; part < weights.size(); ++part) {
+    const std::vector<float> direction = numbers(weights[part].size());
+    for (std::size_t i = 0; i < direction.size(); ++i) {
+      more[part][i] += little * direction[i];
+      less[part][i] -= little * direction[i];
+      along += static_cast<double>(found.gradients[part][i]) * direction[i];
+    }
+  }
+  const double expected =
+      (plain_total(shapes, given, more) - plain_total(shapes, given, less)) / (2 * little);
+  if (std::abs(along - expected) > 1e-3 * (1 + std::abs(expected))) {
+    fail("gradient", along, expected);
+  }
 }
 
 void check(const Shapes& shapes, const KernelTable& kernels) {
@@ -148,20 +314,20 @@ void check(const Shapes& shapes, const KernelTable& kernels) {
     const std::size_t gates = layer.gates() * layer.units;
     for (std::size_t count :
          {gates * layer.input, gates * layer.state(), gates, gates, size.projected * size.units}) {
-      weights.push_back(numbers(count));
+      weights.push_back(numbers(count, 0.15f));  // or rounding grows from step to step
     }
   }
-  const std::vector<float> x = numbers(shapes.steps * shapes.samples * size.input);
-  const std::vector<float> h0 = numbers(size.rows() * shapes.samples * size.state());
-  const std::vector<float> c0 = numbers(size.rows() * shapes.samples * size.units);
-  const std::vector<float> grad = numbers(shapes.steps * shapes.samples * size.output());
-  const auto one = results(shapes, kernels, weights, x, h0, c0, grad, 1, 1);
-  const auto other =
-      results(shapes, kernels, weights, x, h0, c0, grad, between(1, shapes.samples), between(2, 4));
-  if (one != other) {
+  const Given given{weights, numbers(shapes.steps * shapes.samples * size.input),
+                    numbers(size.rows() * shapes.samples * size.state()),
+                    numbers(size.rows() * shapes.samples * size.units),
+                    numbers(shapes.steps * shapes.samples * size.output())};
+  const Results one = results(shapes, kernels, given, 1, 1);
+  const Results other = results(shapes, kernels, given, between(1, shapes.samples), between(2, 4));
+  if (one.all != other.all) {
     std::printf("two ways of cutting a batch differ\n");
     std::exit(1);
   }
+  check_against_equations(shapes, given, one);
 }
 
 }  // namespace

@@ -16,12 +16,14 @@ from ._markup import Markup, element, escaped, joined
 from ._palette import page_colours, picture_css, themed_css
 from ._prediction_part import PredictionPart
 from ._report import Report
+from ._selection_part import SelectionPart
 from ._symbol import shown_text
 from ._table_part import TablePart, score_part
 
 _NOTEBOOK_CSS = """\
 .unrolled-report .scroll { overflow-x: auto; }
 .unrolled-report .bridge { list-style: none; padding: 0; }
+.unrolled-report .trap { border-left: 4px solid #b45309; padding-left: .75rem; }
 .unrolled-report .bridge li { white-space: pre; font-family: monospace; }
 """
 
@@ -54,11 +56,13 @@ def _parts(report: Report, walk: bool = True) -> list[Markup]:
 def _first_run(report: Report) -> Markup:
     """The report in full, the key of the grid before its first grid."""
     grids = report.of(GridPart)
-    reading = [how_to_read(grids[0])] if grids else []
-    before = [part_html(part) for part in report.parts if isinstance(part, PredictionPart)]
+    selected = any(entry.selected for grid in grids for entry in grid.states)
+    reading = [how_to_read(grids[0], selected)] if grids else []
+    answers = (PredictionPart, SelectionPart)
+    before = [part_html(part) for part in report.parts if isinstance(part, answers)]
     rest = Report(
         report.title,
-        tuple(part for part in report.parts if not isinstance(part, PredictionPart)),
+        tuple(part for part in report.parts if not isinstance(part, answers)),
     )
     return _section(report.title, *before, *reading, *_parts(rest))
 

@@ -26,6 +26,7 @@ class SelectionGroup:
         places: the flat index of each element, by the samples it comes from.
         steps: the steps taken of each lane, by sample.
         padded: samples that have padding among the sources, beside states.
+        spread: whether one element comes from several steps of a lane.
     """
 
     lanes: tuple[Lane, ...]
@@ -34,6 +35,7 @@ class SelectionGroup:
     places: dict[tuple[int, ...], list[npt.NDArray[np.int64]]] = field(default_factory=dict)
     steps: dict[int, dict[Lane, set[int]]] = field(default_factory=dict)
     padded: set[int] = field(default_factory=set)
+    spread: bool = False
 
     @property
     def samples(self) -> tuple[int, ...]:
@@ -54,6 +56,7 @@ class SelectionGroup:
         samples = tuple(sorted({source.sample for source in piece.sources}))
         elements = np.arange(piece.start, piece.start + piece.count)
         self.places.setdefault(samples, []).append(elements)
+        met: set[tuple[int, Lane]] = set()
         for source in piece.sources:
             address = source.address
             if address is None:
@@ -61,6 +64,8 @@ class SelectionGroup:
                     self.padded.add(source.sample)
                 continue
             lane = (address.kind, address.layer, address.direction)
+            self.spread |= (source.sample, lane) in met
+            met.add((source.sample, lane))
             lanes = self.steps.setdefault(source.sample, {})
             lanes.setdefault(lane, set()).add(address.step)
 

@@ -94,11 +94,14 @@ def _words(part: SelectionPart, group: SelectionGroup, samples: Sequence[int]) -
         return f"padding, {part.padding}", f"{ends}{', …' if samples[MOST_NAMED:] else ''}"
     if not group.lanes:
         return "no state: computed from something else", ""
-    lanes = [_lane_words(part, group, lane, samples) for lane in group.lanes]
+    together = bool(group.by) and not group.spread
+    lanes = [_lane_words(part, group, lane, samples, together) for lane in group.lanes]
     if not group.by:
         address = _one_step(group, samples)
         return lanes[0], "" if address is None else _history(part, address, samples)
-    by, joined = " and ".join(group.by), " and ".join(lanes)
+    by, joined = " and ".join(group.by), _joined(lanes)
+    if together and any(len(steps) > 1 for s in samples for steps in group.steps[s].values()):
+        joined += ", step by step"
     beside = "padding takes part" if set(samples) & group.padded else ""
     if group.by == ("computed",):
         return f"computed from {joined}", beside
@@ -114,10 +117,23 @@ def _one_step(group: SelectionGroup, samples: Sequence[int]) -> StateAddress | N
     return StateAddress(kind, layer, direction, next(iter(steps))) if len(steps) == 1 else None
 
 
+def _joined(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _lane_words(
-    part: SelectionPart, group: SelectionGroup, lane: Lane, samples: Sequence[int]
+    part: SelectionPart,
+    group: SelectionGroup,
+    lane: Lane,
+    samples: Sequence[int],
+    together: bool = False,
 ) -> str:
-    """The address without a step, with one, with `last`, or with several."""
+    """The address without a step, with one, with `last`, or with several.
+
+    With `together` the several steps are told elsewhere.
+    """
     kind, layer, direction = lane
     taken = [group.steps[sample].get(lane, set()) for sample in samples]
     steps = sorted(set().union(*taken))
@@ -129,6 +145,8 @@ def _lane_words(
         return f"{name}, step={'last' if relative else steps[0]}]"
     if len(steps) == 1:
         return f"{name}, step={steps[0]}]"
+    if together:
+        return f"{name}]"
     if all(len(one) == length for one, length in pairs):
         return f"{name}] at every step" + (f", 0 to {steps[-1]}" if len(lengths) == 1 else "")
     return f"{name}] at {listed('step', steps)}"
@@ -223,7 +241,9 @@ def _half(part: SelectionPart, group: SelectionGroup, first: int, last: int) -> 
     size = part.shape.state_size
     if not part.shape.bidirectional or part.sizes[-1] != 2 * size or len(group.lanes) != 1:
         return ""
-    direction = group.lanes[0][2]
+    kind, layer, direction = group.lanes[0]
+    if (kind, layer) != ("hidden", part.shape.num_layers - 1):
+        return ""
     belongs = (0, size - 1) if direction == "forward" else (size, 2 * size - 1)
     return f", the {direction} half" if (first, last) == belongs else ""
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,16 @@ def test_a_stack_that_can_not_be(options: list[str], sentence: str, capsys: Capt
     assert out == ""
     assert sentence in err
     assert err.count("\n") == 1
+
+
+def test_the_documentation_shows_what_is_printed(capsys: Capture) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text("utf-8")
+    shown = re.findall(r"^```bash\n([^`]*)^```\n\n```text\n([^`]*)^```", page, flags=re.M)
+    assert shown
+    for line, printed in shown:
+        _, *arguments = shlex.split(line.replace("\\\n", " "))
+        assert main(arguments) == 0
+        assert capsys.readouterr().out.strip() == printed.strip()
 
 
 def test_a_selection_needs_no_pytorch() -> None:

@@ -2,6 +2,7 @@
 
 from ._attention_part import AttentionPart as AttentionPart
 from ._bridge_part import BridgePart as BridgePart
+from ._explain import explain as explain
 from ._explain_run import explain_run as explain_run
 from ._explain_selection import explain_selection as explain_selection
 from ._explain_shape import explain_shape as explain_shape

@@ -28,7 +28,7 @@ P = TypeVar(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """A title and parts in the order they are read. Text, SVG, HTML and JSON all come from it.
 
@@ -104,6 +104,9 @@ class Report:
         return read_json(text)
 
     def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:

@@ -113,6 +113,18 @@ class SelectionPart:
             for place in range(piece.count):
                 yield piece.element(place)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The known traps that it falls into, the gravest first."""
+        from ._selection_traps import selection_traps
+
+        return selection_traps(self)
+
+    def __str__(self) -> str:
+        from ._selection_words import selection_sentences
+
+        return "\n".join(map(str, selection_sentences(self)))
+
     def addresses(self, sample: int) -> frozenset[StateAddress]:
         """The states of one sample that are in the tensor."""
         return frozenset(

@@ -121,7 +121,7 @@ def _only_padding(part: SelectionPart, groups: list[SelectionGroup]) -> str:
 def _reduced_padding(part: SelectionPart, groups: list[SelectionGroup]) -> str:
     """M28: padding in a mean or a maximum."""
     for group in groups:
-        hows = [how for how in ("mean", "max", "min") if how in group.by]
+        hows = [how for how in ("mean", "max", "min", "chosen") if how in group.by]
         if not hows or not group.padded:
             continue
         sample = min(group.padded)
@@ -131,9 +131,10 @@ def _reduced_padding(part: SelectionPart, groups: list[SelectionGroup]) -> str:
                 f"the mean divides by padded steps too: sample {sample} has "
                 f"{part.lengths[sample]} real steps. {way} instead."
             )
+        what = "choice" if hows[0] == "chosen" else hows[0]
         return (
-            f"padding takes part in the {hows[0]} of sample {sample}, as {part.padding}. Fill "
-            "padded steps with an infinity before."
+            f"padding takes part in the {what} of sample {sample}, as {part.padding}. Fill padded "
+            "steps with an infinity before."
         )
     return ""
 

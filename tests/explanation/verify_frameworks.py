@@ -70,7 +70,8 @@ def check(
 def keras_cases(cell: Cell, both: bool, lengths: tuple[int, ...], x: Any) -> None:
     import keras
 
-    kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[cell]
+    kinds = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "SimpleRNN"}
+    kind = getattr(keras.layers, kinds[cell])
     one = kind(UNITS, return_sequences=True, return_state=True, name="one")
     layer = keras.layers.Bidirectional(one) if both else one
     mask = np.arange(STEPS)[None] < np.array(lengths)[:, None]
@@ -171,7 +172,7 @@ if __name__ == "__main__":
     inputs = np.random.default_rng(0).normal(size=(2, STEPS, FEATURES)).astype(np.float32)
     for lengths in ((STEPS, STEPS), LENGTHS):
         for both in (False, True):
-            for cell in ("lstm", "gru"):
+            for cell in ("lstm", "gru", "rnn_tanh"):
                 keras_cases(cell, both, lengths, inputs)  # type: ignore[arg-type]
                 flax_cases(cell, both, lengths, inputs)  # type: ignore[arg-type]
                 for layout in (0, 1):

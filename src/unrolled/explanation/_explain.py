@@ -98,7 +98,7 @@ def _of_values(tensor: Any, grid: StateGrid) -> Report:
             f"the tensor has {size:,} elements and the run {codes.padding:,}; at most "
             f"{MOST_VALUES:,} are compared. Give a run of fewer samples or steps"
         )
-    match = StateMatch(tensor, state_values(grid, codes), codes)
+    match = StateMatch(tensor, state_values(grid, codes), codes, grid.lengths)
     lengths = [int(length) for length in grid.lengths]
     notes = []
     if match.shared:

@@ -93,7 +93,7 @@ def _words(part: SelectionPart, group: SelectionGroup, samples: Sequence[int]) -
         )
         return f"padding, {part.padding}", f"{ends}{', …' if samples[MOST_NAMED:] else ''}"
     if not group.lanes:
-        return "no state: computed from something else", ""
+        return "no state", "neither the value of one nor what moves with one"
     together = bool(group.by) and not group.spread
     lanes = [_lane_words(part, group, lane, samples, together) for lane in group.lanes]
     if not group.by:

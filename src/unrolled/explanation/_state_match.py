@@ -15,9 +15,12 @@ from ._state_codes import Integers, StateCodes
 Values = npt.NDArray[np.float64]
 
 TOLERANCE = 1e-5
-MOST_CANDIDATES = 64
+SURE = 0.99
+"""Where so many values are equal to a state's, they are of this run and not equal by chance."""
 SHORTEST_RUN = 3
-"""Values that are near and not equal count only where so many neighbours fit in a row."""
+"""Otherwise a value counts only where so many neighbours, itself among them, fit in a row."""
+MOST_CANDIDATES = 64
+MOST_COMPARED = 50_000
 
 
 def grid_shape(grid: StateGrid) -> StackShape:
@@ -65,9 +68,12 @@ def _numbers(array: Any) -> Values:
 class StateMatch:
     """Finds the code of each value of a tensor.
 
-    A value that stands once in the run is that state. Of several that share it, that one is taken
-    which continues its neighbours, or else which is of the sample that the place is of. Where
-    nothing is equal, as after another engine's rounding, near values count if neighbours fit too.
+    Among a million numbers of single precision some are equal by chance. So an equal value is taken
+    for a state if nearly all values of the tensor are equal to some state's, or else if its
+    neighbours in the row are the neighbouring units. Where nothing is equal, as after another
+    engine's rounding, near values count if neighbours fit too. Of several states that share a
+    value, that one is taken which continues its neighbours, or else which is of the sample that
+    the place is of.
 
     Attributes:
         sources: a code for each element, `NOTHING` where no state fits.
@@ -76,40 +82,55 @@ class StateMatch:
         near: how many elements are near a state's value and not equal.
     """
 
-    def __init__(self, tensor: Any, values: Values, codes: StateCodes) -> None:
+    def __init__(self, tensor: Any, values: Values, codes: StateCodes, lengths: Integers) -> None:
         self.codes = codes
         given = _numbers(tensor)
         finite = np.flatnonzero(np.isfinite(values))
         self.order = finite[np.argsort(values[finite], kind="stable")]
         self.sorted = values[self.order]
         flat = given.reshape(-1)
+        last = given.shape[-1] if given.ndim else 1
         found = np.full(flat.size, NOTHING, np.int64)
-        low = np.searchsorted(self.sorted, flat, side="left")
-        high = np.searchsorted(self.sorted, flat, side="right")
+        low, high = self._between(flat, flat)
         once = high - low == 1
         found[once] = self.order[low[once]]
-        last = given.shape[-1] if given.ndim else 1
-        many = np.flatnonzero(high - low > 1)
-        self.shared = many.size
+        equal = high > low
+        several = high - low > 1
+        self.shared = int(several.sum())
+        sure = equal.sum() >= SURE * np.count_nonzero(flat)
+        if not sure:
+            alone = _run_lengths(found, last) < min(SHORTEST_RUN, last)
+            found[alone] = NOTHING
         axis = self._batch_axis(found.reshape(given.shape))
-        samples = np.full(given.shape, -1)
-        if axis is not None:
-            around = [1] * given.ndim
-            around[axis] = -1
-            samples[...] = np.arange(given.shape[axis]).reshape(around)
-        self.samples = samples.reshape(-1)
-        self._resolve(found, many, low, high, last, shortest=1)
-        missing = np.flatnonzero((found == NOTHING) & (flat != 0))
-        room = TOLERANCE * np.maximum(np.abs(flat), 0.1)
-        low = np.searchsorted(self.sorted, flat - room, side="left")
-        high = np.searchsorted(self.sorted, flat + room, side="right")
-        self._resolve(found, missing, low, high, last, shortest=min(SHORTEST_RUN, last))
-        self.near = int((found[missing] != NOTHING).sum())
-        zero = (found == NOTHING) & (flat == 0) & (self.samples >= 0)
+        self.samples = self._samples(given.shape, axis)
+        if sure:
+            self._resolve(found, np.flatnonzero(several), low, high, last, shortest=1)
+        else:
+            room = TOLERANCE * np.maximum(np.abs(flat), 0.1)
+            low, high = self._between(flat - room, flat + room)
+            missing = np.flatnonzero((found == NOTHING) & (flat != 0))[:MOST_COMPARED]
+            self._resolve(found, missing, low, high, last, shortest=min(SHORTEST_RUN, last))
+        self.near = int(((found != NOTHING) & ~equal).sum())
+        short = np.flatnonzero(lengths < codes.steps)
+        zero = (found == NOTHING) & (flat == 0) & np.isin(self.samples, short)
         found[zero] = codes.padding + self.samples[zero]
         bit = np.uint8(1 << MAKINGS.index("computed"))
         self.by = np.where(found == NOTHING, bit, 0).astype(np.uint8).reshape(given.shape)
         self.sources = found.reshape(*given.shape, 1)
+
+    def _between(self, least: Values, most: Values) -> tuple[Integers, Integers]:
+        """The states whose values lie between, as places in `order`."""
+        low = np.searchsorted(self.sorted, least, side="left")
+        return low, np.searchsorted(self.sorted, most, side="right")
+
+    def _samples(self, shape: tuple[int, ...], axis: int | None) -> Integers:
+        """The sample that each place is of; -1 where that is not known."""
+        samples = np.full(shape, -1, np.int64)
+        if axis is not None:
+            around = [1] * len(shape)
+            around[axis] = -1
+            samples[...] = np.arange(shape[axis]).reshape(around)
+        return samples.reshape(-1)
 
     def _batch_axis(self, found: Integers) -> int | None:
         """The axis whose index is the sample, as far as the sure elements tell."""
@@ -159,6 +180,16 @@ class StateMatch:
     def named_sample(self, code: int) -> int:
         """The sample of a code."""
         return code // int(np.prod(self.codes.axes[1:]))
+
+
+def _run_lengths(found: Integers, last: int) -> Integers:
+    """In how long a run of neighbouring units each element stands, within its row."""
+    fresh = np.ones(found.size, bool)
+    fresh[1:] = (found[1:] != found[:-1] + 1) | (found[:-1] == NOTHING)
+    fresh[::last] = True
+    begins = np.flatnonzero(fresh)
+    lengths = np.diff([*begins, found.size])
+    return np.repeat(lengths, lengths)
 
 
 def _runs(candidates: dict[int, set[int]], way: int) -> dict[tuple[int, int], int]:

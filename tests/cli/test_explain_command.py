@@ -143,6 +143,7 @@ def test_options_stand_in_a_file_too(tmp_path: Path, capsys: Capture) -> None:
         (["--cell=gru", "--steps=3", "--lengths=5"], "the length of sample 0 is 5"),
         (["--cell=gru", "--steps=3", "--proj_size=2"], "only an LSTM projects its hidden state"),
         (["--cell=gru", "--steps=3", "--batch_first", "--time_first"], "contradict each other"),
+        (["--cell=gru", "--steps=3", "--time_first", "--framework=flax"], "always has the batch"),
         (["--cell=gru", "--steps=3", "--select=outptu"], "column 1 of 'outptu': there is no"),
         (["--cell=gru", "--steps=3", "--evaluation=x"], "--evaluation is of a model; give MODEL"),
         (["model", "text", "--cell=gru"], "--cell describes a stack in place of a model"),

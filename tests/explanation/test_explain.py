@@ -324,3 +324,13 @@ def test_values_of_something_else_are_no_states_even_where_some_are_equal_by_cha
         "columns 64 to 127: h[layer=1, reverse, step=19]",
         "columns 128 to 383: no state",
     ]
+
+
+def test_dropout_is_off_in_a_function_of_which_no_module_is_known(x):
+    layer, drop = GRU(3, 8), nn.Dropout(0.5)
+
+    def dropped(x):
+        return nn.functional.dropout(drop(layer(x)[0][-1]), 0.9, inplace=False)
+
+    assert _said(explain(dropped, layer, x)) == ["all of it: h[layer=0, forward, step=4]"]
+    assert drop.training

@@ -101,6 +101,11 @@ def stack_report(options: Namespace) -> Report:
         raise UsageError("--steps is missing; give how many steps the input has")
     if options.batch_first and options.time_first:
         raise UsageError("--batch_first and --time_first contradict each other; give one of them")
+    if options.time_first and options.framework in ("keras", "flax"):
+        raise UsageError(
+            f"--time_first is not for --framework {options.framework}, which always has the batch "
+            "first; leave it out"
+        )
     from ..explanation import explain_selection
     from ..grid import StackShape
 

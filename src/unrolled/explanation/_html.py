@@ -53,8 +53,11 @@ def _parts(report: Report, walk: bool = True) -> list[Markup]:
     return pieces
 
 
-def _first_run(report: Report) -> Markup:
-    """The report in full, the key of the grid before its first grid."""
+def _first_run(report: Report, page: str) -> Markup:
+    """The report in full, the key of the grid before its first grid.
+
+    Its title is left out where it is that of the page.
+    """
     grids = report.of(GridPart)
     selected = any(entry.selected for grid in grids for entry in grid.states)
     reading = [how_to_read(grids[0], selected)] if grids else []
@@ -64,7 +67,10 @@ def _first_run(report: Report) -> Markup:
         report.title,
         tuple(part for part in report.parts if not isinstance(part, answers)),
     )
-    return _section(report.title, *before, *reading, *_parts(rest))
+    content = (*before, *reading, *_parts(rest))
+    if report.title == page:
+        return element("section", {"aria-label": shown_text(page)}, *content)
+    return _section(report.title, *content)
 
 
 def _other_runs(reports: Sequence[Report]) -> list[Markup]:
@@ -125,7 +131,7 @@ def render_html(
     if scores:
         main.append(_section("Measured scores", part_html(score_part(scores))))
     if reports:
-        main.append(_first_run(reports[0]))
+        main.append(_first_run(reports[0], title))
     main += [
         _section(table.title, part_html(TablePart("", table.columns, table.rows)))
         for table in tables

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.overrides import TorchFunctionMode
 
 from ..errors import UsageError
 from ..grid import Layout, StackShape
@@ -68,7 +69,12 @@ class TracedFunction:
             with_kwargs=True,
         )
         try:
-            with torch.random.fork_rng(devices=[]), torch.enable_grad(), _at_rest(function):
+            with (
+                torch.random.fork_rng(devices=[]),
+                torch.enable_grad(),
+                _at_rest(function),
+                _WithoutDropout(),
+            ):
                 torch.manual_seed(0)
                 found = function(*_arguments(function, x, lengths))
         finally:
@@ -298,10 +304,29 @@ def _arguments(function: Callable[..., Any], x: Any, lengths: Any) -> tuple[Any,
     return (*given, lengths)
 
 
+class _WithoutDropout(TorchFunctionMode):
+    """Lets every dropout pass its input on, in a function of which no module is known too."""
+
+    _NAMES = frozenset(
+        f"{kind}{place}"
+        for kind in ("dropout", "dropout1d", "dropout2d", "dropout3d")
+        for place in ("", "_")
+    ) | {"alpha_dropout", "feature_dropout", "feature_alpha_dropout", "native_dropout"}
+
+    def __torch_function__(
+        self, function: Any, types: Any, given: Any = (), named: dict[str, Any] | None = None
+    ) -> Any:
+        named = named or {}
+        if getattr(function, "__name__", "") in self._NAMES:
+            return given[0] if given else named["input"]
+        return function(*given, **named)
+
+
 @contextmanager
 def _at_rest(function: Any) -> Iterator[None]:
-    """A module without its dropout, and afterwards as it was."""
-    modules = list(function.modules()) if isinstance(function, nn.Module) else []
+    """The module that a function is, or is a method of, in evaluation; afterwards as it was."""
+    owner = getattr(function, "__self__", function)
+    modules = list(owner.modules()) if isinstance(owner, nn.Module) else []
     modes = [module.training for module in modules]
     for module in modules:
         module.training = False

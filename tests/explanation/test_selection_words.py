@@ -84,10 +84,7 @@ def test_a_single_step_is_the_first_and_the_last():
         ),
         (
             "output[..., :hidden_size] + output[..., hidden_size:]",
-            ["sample 0, [:, 0, :]: the sum of h[layer=1, forward] and h[layer=1, reverse], step by "
-             "step",
-             "sample 1, [0:3, 1, :]: the sum of h[layer=1, forward] and h[layer=1, reverse], step "
-             "by step",
+            ["all of it: the sum of h[layer=1, forward] and h[layer=1, reverse], step by step",
              "[3:5, 1, :]: padding, 0 — sample 1 ends at step 2"],
         ),
         (
@@ -108,6 +105,20 @@ def test_a_single_step_is_the_first_and_the_last():
             "h_n.sum(0)",
             ["all of it: the sum of h[layer=0, forward, step=last], h[layer=0, reverse, step=0], "
              "h[layer=1, forward, step=last] and h[layer=1, reverse, step=0]"],
+        ),
+        (
+            "output[lengths - 1, arange(batch), hidden_size:]",
+            ["all of it: h[layer=1, reverse, step=length - 1] — the first state that direction "
+             "computed (step 4 of sample 0, step 2 of sample 1): one step of its own; through the "
+             "layer below, which runs both ways, it has read every symbol"],
+        ),
+        (
+            "output[0]",
+            ["columns 0 to 3, the forward half: h[layer=1, forward, step=0] — the first state that "
+             "direction computed: one step of its own; through the layer below, which runs both "
+             "ways, it has read every symbol",
+             "columns 4 to 7, the reverse half: h[layer=1, reverse, step=0] — the last state that "
+             "direction computed; it has read every symbol"],
         ),
         ("output[5:]", ["nothing: the shape (0, 2, 8) has no elements"]),
     ],
@@ -175,14 +186,16 @@ def test_batch_first_is_guessed_and_said_where_only_that_takes_steps():
     plain = explain_selection(BOTH, 5, "output[:, -1]")
     assert plain.selection.batch_first
     assert plain.selection.notes == (
-        "Read with batch_first=True; with PyTorch's default it would take samples in place of "
+        "Read with batch_first=True; with PyTorch's default it would take samples where it takes "
         "steps.",
     )
     assert "Read with batch_first=True" in plain.text()
     assert "Read with batch_first=True" in plain.html()
     failing = explain_selection(BOTH, 5, "output[:, 4]").selection
     assert failing.notes[0].endswith("with PyTorch's default it would fail.")
-    for select in ("output[-1]", "h_n[-1]", "output"):
+    sums = "output[:, -1, :hidden_size] + output[:, 0, hidden_size:]"
+    assert explain_selection(BOTH, 5, sums).selection.batch_first
+    for select in ("output[-1]", "h_n[-1]", "output", "output.mean(0)"):
         assert explain_selection(BOTH, 5, select).selection.notes == ()
 
 
@@ -222,3 +235,38 @@ def test_each_framework_has_its_table_and_comes_back_from_json(cell, both, frame
     assert selected.html()
     held = {sources[0].address for sources in selected.selection}
     assert len(held - {None}) == 3 * (1 + both)
+
+
+def test_what_is_alike_of_many_samples_is_said_once():
+    lengths = list(range(1, 31))
+    shape = StackShape("gru", 1, 2, 1, True)
+    for select, most in (
+        ("output.max(0).values", 6),
+        ("output[lengths - 1, arange(batch)]", 4),
+        ("output", 3),
+        ("output[-1]", 3),
+    ):
+        part = explain_selection(shape, 30, select, lengths=lengths, batch_first=False).selection
+        assert len(selection_sentences(part)) <= most
+
+
+def test_more_places_than_one_reads_are_counted():
+    lengths = list(range(1, 61))
+    shape = StackShape("gru", 1, 2, 1, True)
+    report = explain_selection(shape, 60, "output[lengths // 2]", lengths=lengths)
+    left = len(selection_sentences(report.selection)) - 40
+    assert left > 0
+    rest = f"… and {left} places more; the JSON has them all"
+    assert rest in report.text()
+    assert rest in report.html()
+
+
+def test_a_sample_of_one_step_goes_with_the_others():
+    part = explain_selection(
+        BOTH, 5, "output[lengths - 1, arange(batch)]", lengths=[1, 5, 3], batch_first=False
+    ).selection
+    forward, reverse = map(str, selection_sentences(part))
+    assert forward.startswith("columns 0 to 3, the forward half: h[layer=1, forward, step=last] — ")
+    assert "the last state that direction computed (step 0 of sample 0, step 4 of s" in forward
+    assert reverse.startswith("columns 4 to 7, the reverse half: h[layer=1, reverse, step=length")
+    assert "the first state that direction computed (step 0 of sample 0, step 4 of" in reverse

@@ -17,7 +17,7 @@ from ._selection_fault import SelectionFault
 from ._selection_grids import selection_grids
 from ._selection_part import SelectionPart
 from ._selection_pieces import pieces_of
-from ._selection_traps import holds_all_samples
+from ._selection_traps import takes_samples_alike
 from ._state_codes import StateCodes
 from ._table_part import TablePart
 from ._tensor_table import tensor_table
@@ -111,14 +111,14 @@ class _Stack:
             plain = self.selected(expression, False)
         except UsageError as fault:
             failure = fault
-        if plain is not None and (self.framework != "torch" or holds_all_samples(plain)):
+        if plain is not None and (self.framework != "torch" or takes_samples_alike(plain)):
             return plain
         try:
             other = self.selected(expression, True) if self.framework == "torch" else None
         except UsageError:
             other = None
-        if other is not None and holds_all_samples(other):
-            otherwise = "it would take samples in place of steps" if plain else "it would fail"
+        if other is not None and takes_samples_alike(other):
+            otherwise = "it would take samples where it takes steps" if plain else "it would fail"
             note = f"Read with batch_first=True; with PyTorch's default {otherwise}."
             return replace(other, notes=(note,))
         if plain is None:

@@ -13,7 +13,7 @@ from ._prediction_part import PredictionPart
 from ._report import Part
 from ._selection_part import SelectionPart
 from ._selection_traps import selection_traps
-from ._selection_words import selection_sentences
+from ._selection_words import first_sentences
 from ._symbol import columns, isolated, shown, shown_text
 from ._table_part import ScorePart, TablePart
 
@@ -100,12 +100,14 @@ def table_lines(part: TablePart) -> tuple[str, ...]:
 def selection_lines(part: SelectionPart, width: int) -> tuple[str, ...]:
     """The notes, a sentence for each thing that is held, the traps; in lines of `width` columns."""
     lines = [line for note in part.notes for line in wrap(note, width)]
-    for sentence in selection_sentences(part):
+    sentences, rest = first_sentences(part)
+    for sentence in sentences:
         lines += wrap(f"{sentence.place}:", width)
         lines += wrap(sentence.states, width, initial_indent="  ", subsequent_indent="    ")
         if sentence.history:
             indent = "    "
             lines += wrap(sentence.history, width, initial_indent=indent, subsequent_indent=indent)
+    lines += [rest] if rest else []
     for trap in selection_traps(part):
         lines += ["", *wrap(f"Warning: {trap}", width, subsequent_indent="  ")]
     return tuple(lines)

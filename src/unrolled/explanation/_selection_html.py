@@ -6,14 +6,15 @@ from ._markup import Markup, element, escaped, joined
 from ._part_lines import part_heading
 from ._selection_part import SelectionPart
 from ._selection_traps import selection_traps
-from ._selection_words import selection_sentences
+from ._selection_words import first_sentences
 from ._symbol import shown_text
 
 
 def selection_html(part: SelectionPart) -> Markup:
     """The sentences in a list, each trap in a box of its own."""
     items = []
-    for sentence in selection_sentences(part):
+    sentences, rest = first_sentences(part)
+    for sentence in sentences:
         history = f" — {sentence.history}" if sentence.history else ""
         items.append(
             element(
@@ -24,6 +25,8 @@ def selection_html(part: SelectionPart) -> Markup:
                 escaped(history),
             )
         )
+    if rest:
+        items.append(element("li", {}, escaped(rest)))
     pieces = [
         element("h3", {}, element("bdi", {}, escaped(part_heading(part)))),
         *(element("p", {"class": "note"}, escaped(shown_text(note))) for note in part.notes),

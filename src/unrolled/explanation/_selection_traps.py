@@ -132,9 +132,10 @@ def _reduced_padding(part: SelectionPart, groups: list[SelectionGroup]) -> str:
                 f"{part.lengths[sample]} real steps. {way} instead."
             )
         what = "choice" if hows[0] == "chosen" else hows[0]
+        least = "inf" if hows[0] == "min" else "-inf"
         return (
             f"padding takes part in the {what} of sample {sample}, as {part.padding}. Fill padded "
-            "steps with an infinity before."
+            f"steps with {least} before."
         )
     return ""
 
@@ -175,10 +176,10 @@ def _reverse_alone(part: SelectionPart, groups: list[SelectionGroup]) -> str:
     )
 
 
-def holds_all_samples(part: SelectionPart) -> bool:
-    """Whether each sample is in the tensor."""
+def takes_samples_alike(part: SelectionPart) -> bool:
+    """Whether each sample is in the tensor, and none together with another."""
     held = {source.sample for piece in part.pieces for source in piece.sources}
-    return len(held) == len(part.lengths)
+    return len(held) == len(part.lengths) and not _joined_samples(part)
 
 
 def _few_samples(part: SelectionPart, groups: list[SelectionGroup]) -> str:

@@ -14,6 +14,8 @@ from ._selection_group import Lane, SelectionGroup, selection_groups
 from ._selection_part import SelectionPart
 
 MOST_NAMED = 6
+MOST_SENTENCES = 40
+_THROUGH_BELOW = "{} of its own; through the layer below, which runs both ways, it has read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ def selection_sentences(part: SelectionPart) -> tuple[Sentence, ...]:
     return tuple(found)
 
 
+def first_sentences(part: SelectionPart) -> tuple[tuple[Sentence, ...], str]:
+    """As many sentences as one reads, and what is said of the rest; empty when there is none."""
+    sentences = selection_sentences(part)
+    left = len(sentences) - MOST_SENTENCES
+    rest = f"… and {left} places more; the JSON has them all" if left > 0 else ""
+    return sentences[:MOST_SENTENCES], rest
+
+
 def last_step(lane: Lane, length: int) -> int:
     """The last step that a direction computes of an input of this length."""
     return length - 1 if lane[2] == "forward" else 0
@@ -59,29 +69,32 @@ def first_step(lane: Lane, length: int) -> int:
 
 def _alike(part: SelectionPart, group: SelectionGroup) -> list[tuple[int, ...]]:
     """The samples of a group, those together of which the same can be said."""
+    if group.padding and len(group.samples) > MOST_NAMED:
+        return [group.samples]
+    fitting = {sample: _fitting(part, group, sample) for sample in group.samples}
+    counts = {
+        name: sum(name in names for names in fitting.values())
+        for name in ("last", "first", "every")
+    }
     together: dict[object, list[int]] = {}
-    for sample in group.samples:
-        key: object = (part.lengths[sample], sample in group.padded)
-        if not group.padding:
-            key = (key, tuple((lane, tuple(s)) for lane, s in group.steps.get(sample, {}).items()))
-            if _finals(part, group, sample):
-                key = "finals"
-            elif _every(part, group, sample) and not group.by:
-                key = "every"
-        together.setdefault(key, []).append(sample)
+    for sample, names in fitting.items():
+        steps = group.steps.get(sample, {})
+        key: object = part.lengths[sample], tuple((lane, tuple(one)) for lane, one in steps.items())
+        # A single step is the first, the last and every one: it goes where most samples go.
+        name = max(names, key=lambda name: counts[name], default=None)
+        together.setdefault((name or key, sample in group.padded), []).append(sample)
     return [tuple(samples) for samples in together.values()] or [()]
 
 
-def _finals(part: SelectionPart, group: SelectionGroup, sample: int) -> bool:
-    length = part.lengths[sample]
-    return all(
-        steps == {last_step(lane, length)} for lane, steps in group.steps.get(sample, {}).items()
-    )
-
-
-def _every(part: SelectionPart, group: SelectionGroup, sample: int) -> bool:
-    length = part.lengths[sample]
-    return all(len(steps) == length for steps in group.steps.get(sample, {}).values())
+def _fitting(part: SelectionPart, group: SelectionGroup, sample: int) -> tuple[str, ...]:
+    """What the steps taken of a sample are, whatever its length."""
+    length, lanes = part.lengths[sample], group.steps.get(sample, {})
+    fits = {
+        "last": all(steps == {last_step(lane, length)} for lane, steps in lanes.items()),
+        "first": all(steps == {first_step(lane, length)} for lane, steps in lanes.items()),
+        "every": all(len(steps) == length for steps in lanes.values()),
+    }
+    return tuple(name for name, fit in fits.items() if fit and lanes)
 
 
 def _words(part: SelectionPart, group: SelectionGroup, samples: Sequence[int]) -> tuple[str, str]:
@@ -97,7 +110,7 @@ def _words(part: SelectionPart, group: SelectionGroup, samples: Sequence[int]) -
     together = bool(group.by) and not group.spread
     lanes = [_lane_words(part, group, lane, samples, together) for lane in group.lanes]
     if not group.by:
-        address = _one_step(group, samples)
+        address = _one_step(part, group, samples)
         return lanes[0], "" if address is None else _history(part, address, samples)
     by, joined = " and ".join(group.by), _joined(lanes)
     if together and any(len(steps) > 1 for s in samples for steps in group.steps[s].values()):
@@ -110,10 +123,13 @@ def _words(part: SelectionPart, group: SelectionGroup, samples: Sequence[int]) -
     return f"the {by} of {joined}", beside
 
 
-def _one_step(group: SelectionGroup, samples: Sequence[int]) -> StateAddress | None:
-    """The address, where a sentence is of one; of samples of many lengths that of the first."""
+def _one_step(
+    part: SelectionPart, group: SelectionGroup, samples: Sequence[int]
+) -> StateAddress | None:
+    """The address, where a sentence is of one; of samples of many lengths that of the longest."""
     (kind, layer, direction) = group.lanes[0]
-    steps = group.steps[samples[0]][group.lanes[0]]
+    longest = max(samples, key=lambda sample: part.lengths[sample])
+    steps = group.steps[longest][group.lanes[0]]
     return StateAddress(kind, layer, direction, next(iter(steps))) if len(steps) == 1 else None
 
 
@@ -145,6 +161,8 @@ def _lane_words(
         return f"{name}, step={'last' if relative else steps[0]}]"
     if len(steps) == 1:
         return f"{name}, step={steps[0]}]"
+    if all(one == {first_step(lane, length)} for one, length in pairs):
+        return f"{name}, step=length - 1]"
     if together:
         return f"{name}]"
     if all(len(one) == length for one, length in pairs):
@@ -155,14 +173,21 @@ def _lane_words(
 def _history(part: SelectionPart, address: StateAddress, samples: Sequence[int]) -> str:
     """Where on its way a state stands, and how much of the input has reached it."""
     lengths = {part.lengths[sample] for sample in samples}
-    if len(lengths) > 1:
+    if len(lengths) == 1:
+        return history(part.shape, lengths.pop(), address)
+    lane = (address.kind, address.layer, address.direction)
+    last = address.step == last_step(lane, max(lengths))
+    where = ""
+    if last == (address.direction == "forward"):  # there the step depends on the length
         steps = ", ".join(
             f"step {part.lengths[sample] - 1} of sample {sample}" for sample in samples[:MOST_NAMED]
         )
-        dots = ", …" if samples[MOST_NAMED:] else ""
-        where = f" ({steps}{dots})" if address.direction == "forward" else ""
-        return f"the last state that direction computed{where}; it has read every symbol"
-    return history(part.shape, lengths.pop(), address)
+        where = f" ({steps}{', …' if samples[MOST_NAMED:] else ''})"
+    if last:
+        return f"{_end('last')}{where}; it has read every symbol"
+    if part.shape.bidirectional and address.layer > 0:
+        return f"{_end('first')}{where}: {_THROUGH_BELOW.format('one step')} every symbol"
+    return f"{_end('first')}{where}; it has read one symbol"
 
 
 def history(shape: StackShape, length: int, address: StateAddress) -> str:
@@ -184,10 +209,7 @@ def history(shape: StackShape, length: int, address: StateAddress) -> str:
         begin = f"{_end('first')}; " if own == 1 else ""
         return f"{begin}it has read {read} of {symbols}"
     taken = f"{_end('first')}: one step" if own == 1 else f"{own} steps"
-    return (
-        f"{taken} of its own; through the layer below, which runs both ways, it has read all "
-        f"{symbols}"
-    )
+    return f"{_THROUGH_BELOW.format(taken)} all {symbols}"
 
 
 def _end(which: str) -> str:

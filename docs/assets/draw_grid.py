@@ -5,7 +5,7 @@ python docs/assets/draw_grid.py
 
 from pathlib import Path
 
-from unrolled.explanation import explain_shape
+from unrolled.explanation import explain_selection, explain_shape
 from unrolled.grid import StackShape
 
 
@@ -15,9 +15,17 @@ def pictures() -> dict[str, str]:
     ragged = explain_shape(
         StackShape("gru", 1, 1, num_layers=2, bidirectional=True), steps=6, lengths=[6, 4]
     )
+    selection = explain_selection(
+        StackShape("lstm", 1, 128, num_layers=2, bidirectional=True),
+        5,
+        "output[:, -1]",
+        batch_first=True,
+    )
     return {
         "grid-light.svg": lstm.svg("light"),
         "grid-dark.svg": lstm.svg("dark"),
+        "selection-light.svg": selection.svg("light"),
+        "selection-dark.svg": selection.svg("dark"),
         "ragged-light.svg": ragged.svg("light"),
         "ragged-dark.svg": ragged.svg("dark"),
     }

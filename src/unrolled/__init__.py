@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import seq2seq as seq2seq
     from . import tasks as tasks
     from ._info import info as info
+    from .explanation import explain as explain
     from .grid import StateAddress as StateAddress
     from .grid import StateGrid as StateGrid
     from .nn import engine as engine
@@ -27,6 +28,7 @@ _NAMES = {
     "StateAddress": "grid",
     "StateGrid": "grid",
     "engine": "nn",
+    "explain": "explanation",
     "from_pretrained": "seq2seq",
     "info": "_info",
 }

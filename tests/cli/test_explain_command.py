@@ -2,6 +2,9 @@
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,92 @@ def test_an_evaluation_without_a_page_and_a_text_too_long_are_refused(
     assert "1000 symbols" in capsys.readouterr().err
     assert main(["explain", str(model)]) == 2
     assert "unrolled explain: TEXT is missing; see unrolled explain" in capsys.readouterr().err
+
+
+STACK = ["explain", "--cell=lstm", "--layers=2", "--bidirectional", "--steps=5", "--lengths=5,3"]
+
+
+def test_a_selection_is_told_marked_and_warned_of(capsys: Capture) -> None:
+    assert main([*STACK, "--select=output[:, -1]"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for words in (
+        "  layer 1  ○   ○   ○   ○  [◉]",
+        "output[:, -1] of torch.nn.LSTM, shape 2 × 256",
+        "  h[layer=1, reverse, step=4]",
+        "Read with batch_first=True",
+        "Warning: the reverse direction begins at the last step",
+        "Warning: of sample 1 only padding is taken (0)",
+    ):
+        assert words in out
+
+
+def test_without_a_selection_the_tensors_are_told(capsys: Capture) -> None:
+    assert main([*STACK, "--framework=onnx"]) == 0
+    out = capsys.readouterr().out
+    assert "What the ONNX operator LSTM returns" in out
+    assert "[0, :, :]" in out
+
+
+def test_a_selection_as_picture_page_and_json(tmp_path: Path, capsys: Capture) -> None:
+    picture, page = tmp_path / "a.svg", tmp_path / "a.html"
+    options = ["--select=h_n[-1]", f"--svg={picture}", f"--html={page}", "--json"]
+    assert main([*STACK, *options]) == 0
+    out, err = capsys.readouterr()
+    assert err == f"wrote {page}\nwrote {picture}\n"
+    assert "ring" in picture.read_text("utf-8")
+    assert "this is the reverse direction alone" in page.read_text("utf-8")
+    document = json.loads(out)
+    found = next(part for part in document["parts"] if part["part"] == "selection")
+    assert found["says"][0].startswith("all of it: h[layer=1, reverse, step=0]")
+    assert Report.from_json(out).selection.sizes == (2, 128)
+
+
+def test_options_stand_in_a_file_too(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "stack.yaml"
+    file.write_text("cell: gru\nlengths: [4, 2]\nselect: output[0]\n")
+    assert main(["explain", f"--config={file}"]) == 0
+    assert "output[0] of torch.nn.GRU" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "--cell is missing; give one of rnn_tanh, rnn_relu, gru, lstm"),
+        (["--cell=gru"], "--steps is missing; give how many steps the input has"),
+        (["--cell=ltsm"], "--cell: expected one of rnn_tanh, rnn_relu, gru, lstm, got 'ltsm'"),
+        (["--cell=gru", "--lengths=5,x"], "--lengths: expected whole numbers of at least 1"),
+        (["--cell=gru", "--steps=3", "--lengths=5"], "the length of sample 0 is 5"),
+        (["--cell=gru", "--steps=3", "--proj_size=2"], "only an LSTM projects its hidden state"),
+        (["--cell=gru", "--steps=3", "--batch_first", "--time_first"], "contradict each other"),
+        (["--cell=gru", "--steps=3", "--time_first", "--framework=flax"], "always has the batch"),
+        (["--cell=gru", "--steps=3", "--select=outptu"], "column 1 of 'outptu': there is no"),
+        (["--cell=gru", "--steps=3", "--evaluation=x"], "--evaluation is of a model; give MODEL"),
+        (["model", "text", "--cell=gru"], "--cell describes a stack in place of a model"),
+    ],
+)
+def test_a_stack_that_can_not_be(options: list[str], sentence: str, capsys: Capture) -> None:
+    assert main(["explain", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_the_documentation_shows_what_is_printed(capsys: Capture) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text("utf-8")
+    shown = re.findall(r"^```bash\n([^`]*)^```\n\n```text\n([^`]*)^```", page, flags=re.M)
+    assert shown
+    for line, printed in shown:
+        _, *arguments = shlex.split(line.replace("\\\n", " "))
+        assert main(arguments) == 0
+        assert capsys.readouterr().out.strip() == printed.strip()
+
+
+def test_a_selection_needs_no_pytorch() -> None:
+    code = (
+        "import sys; from unrolled.cli import main; "
+        f"assert main({[*STACK, '--select=output[:, -1]', '--json']!r}) == 0; "
+        "assert not {'torch', 'lightning', 'unrolled.nn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -18,6 +18,7 @@ class DrawnState:
     tensors: frozenset[str]
     edges: frozenset[str]
     title: str
+    selected: bool
     x: float
     y: float
     width: float
@@ -34,12 +35,16 @@ def _state(group: ElementTree.Element) -> DrawnState:
     title = group.find(f"{SVG}title")
     assert title is not None
     assert title.text is not None
+    selected = group.get("data-selected") == "true"
+    assert selected == any(_has_class(rect, "ring") for rect in group.iter(f"{SVG}rect"))
+    assert selected == ("selected" in title.text.split("\n"))
     x, y, width, height = (float(frame.attrib[name]) for name in ("x", "y", "width", "height"))
     return DrawnState(
         StateAddress.parse(group.attrib["data-address"]),
         frozenset(group.attrib["data-tensors"].split()),
         frozenset(edge.attrib["class"].split()[1] for edge in edges),
         title.text,
+        selected,
         x,
         y,
         width,

@@ -8,6 +8,7 @@ from unrolled.explanation import (
     Report,
     ScorePart,
     TablePart,
+    explain_selection,
     explain_shape,
     grid_part,
 )
@@ -72,6 +73,18 @@ def examples() -> dict[str, Report]:
         "lstm-2-both-ragged": explain_shape(
             StackShape("lstm", 4, 8, num_layers=2, bidirectional=True), steps=5, lengths=[5, 3, 1]
         ),
+        "selected-last-step": explain_selection(
+            StackShape("lstm", 4, 8, num_layers=2, bidirectional=True),
+            5,
+            "output[:, -1]",
+            lengths=[5, 3],
+        ),
+        "selected-mean-keras": explain_selection(
+            StackShape("gru", 4, 8), 4, "output.mean(1)", lengths=[4, 2], framework="keras"
+        ),
+        "selected-view": explain_selection(
+            StackShape("gru", 4, 8, bidirectional=True), 3, "h_n.view(batch, -1)"
+        ),
         "run": run_report(),
     }
 
@@ -83,6 +96,6 @@ def renderings(name: str, report: Report) -> dict[str, str]:
         "svg": report.svg(),
         "json": report.to_json(indent=1) + "\n",
     }
-    if name == "run":
+    if name in ("run", "selected-last-step"):
         drawn["html"] = report.html()
     return drawn

@@ -15,7 +15,7 @@ from html import unescape
 import pytest
 from example_reports import examples, run_report
 
-from unrolled.explanation import Report, TablePart, grid_part, render_html
+from unrolled.explanation import Report, TablePart, explain_selection, grid_part, render_html
 from unrolled.explanation._palette import DARK, LIGHT
 from unrolled.grid import StackShape
 
@@ -128,6 +128,23 @@ def page() -> str:
     low = Report("One layer", (grid_part(StackShape("lstm", 1, 1), 3, 2, initial="bridge"),))
     reports.append(low)
     return render_html(reports, title="Spelling to sound", scores={"WER %": 31.2}, tables=tables)
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+def test_the_page_of_a_selection_in_a_browser(tmp_path, width):
+    long = "torch.cat([" + ", ".join(["output[0,:,0]"] * 40) + "]).view(40,2).transpose(0,1)[0]"
+    shape = StackShape("lstm", 1, 8, 2, True)
+    for report in (
+        examples()["selected-last-step"],
+        explain_selection(shape, 9, long, framework="torch"),
+        explain_selection(shape, 9, "Y_h", lengths=[9, 2], framework="onnx"),
+    ):
+        seen = observe(report.html(), tmp_path, width=width)
+        assert seen["fetched"] == []
+        assert seen["cut"] == []
+        assert seen["overlapping"] == []
+        assert seen["sideways"] <= 0
+        assert seen["stops"] == 1
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (400, False)])

@@ -59,8 +59,23 @@ def test_what_the_golden_text_shows_is_true(name: str) -> None:
         for _ in range(part.shape.num_rows):
             direction, layer, marks = rows.pop(0)
             assert len(marks) == part.steps
-            for step, mark in enumerate(marks):
+            for step, mark in enumerate(mark.strip("[]") for mark in marks):
                 address = StateAddress("hidden", layer, direction, step)
                 truth = "·○●◉"[(address in output) + 2 * (address in finals)]
                 assert mark == (truth if step < part.length else "╌")
     assert rows == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("selected")])
+def test_what_the_golden_marks_is_what_the_selection_holds(name: str) -> None:
+    """In the pieces, in the pictures and in square brackets stand the same states."""
+    report = Report.from_json(_golden(name, "json"))
+    grids = [part for part in report.parts if isinstance(part, GridPart)]
+    held = {sample: report.selection.addresses(sample) for sample in range(2)}
+    for part, drawn in zip(grids, drawn_grids(_golden(name, "svg")), strict=True):
+        sample = int(part.name.split()[-1]) if part.name.startswith("sample ") else 0
+        assert {e.address for e in part.states if e.selected} == held[sample]
+        assert {state.address for state in drawn if state.selected} == held[sample]
+    text = _golden(name, "txt")
+    brackets = sum(text.count(f"[{mark}]") for mark in "·○●◉")
+    assert brackets == sum(entry.selected for part in grids for entry in part.states)

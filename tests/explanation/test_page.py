@@ -116,11 +116,13 @@ def _contrast(one: str, other: str) -> float:
 def test_contrast(palette: Palette):
     """Words at 4.5 : 1 or more (WCAG 2.2, 1.4.3), marks at 3 : 1 or more (1.4.11)."""
     grounds = ("node", "shade", "output_fill", "hidden_fill", "cell_fill", "paper", "raised")
+    grounds += ("selected_fill",)
     words = [("ink", ground) for ground in grounds]
     words += [(name, ground) for name in ("muted",) for ground in ("paper", "raised")]
-    words += [(name, "paper") for name in ("output", "hidden", "cell")]
+    words += [(name, "paper") for name in ("output", "hidden", "cell", "selected")]
     marks = [("output", "output_fill"), ("hidden", "hidden_fill"), ("cell", "cell_fill")]
     marks += [(name, ground) for name in ("output", "hidden", "cell") for ground in ("node",)]
+    marks += [(name, "selected_fill") for name in ("output", "hidden", "cell", "selected")]
     marks += [("arrow", "paper"), ("heat", "heat_low")]
     colours = asdict(palette)
     for pairs, least in ((words, 4.5), (marks, 3.0)):

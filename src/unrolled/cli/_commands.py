@@ -27,7 +27,11 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
         Command("fit", "train an encoder-decoder from a TSV file or a ready task", "._fit"),
         Command("evaluate", "score a model on a TSV, decoding freely: PER and WER", "._evaluate"),
         Command("predict", "decode words, a file, a pipe, or what you type", "._predict"),
-        Command("explain", "write the report of a run: states by name, attention", "._explain"),
+        Command(
+            "explain",
+            "which states a tensor holds; the run of a model on a text",
+            "._explain",
+        ),
     ),
     "About this installation": (
         Command("info", "versions and engines, and why each engine is chosen", "._info"),

@@ -1,4 +1,4 @@
-"""``unrolled explain``: what happens inside a trained model when it reads a text."""
+"""``unrolled explain``: what the tensors of a stack hold, and what a model does with a text."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from jsonargparse import Namespace
 from ..errors import DataError, UsageError
 from ._parser import CommandParser
 from ._search_options import add_search_options, check_beam
+from ._stack_options import add_stack_options, given_stack_options, stack_report
 from ._values import text
 from ._whole_file import check_place, write_whole
 
@@ -24,23 +25,32 @@ def explain_parser() -> CommandParser:
     """The options of ``unrolled explain``."""
     parser = CommandParser(
         "explain",
-        usage="MODEL TEXT [TEXT ...] [options]",
+        usage="MODEL TEXT [TEXT ...] [options]\n"
+        "       unrolled explain --cell CELL --steps N [--select EXPRESSION] [options]",
         description="Show the run of a trained model on each text: the grid of its states, layers "
         "by time,\nwith output and hidden_state marked; the bridge from encoder to decoder; where "
-        "the\nattention looked; what was predicted.",
+        "the\nattention looked; what was predicted.\n\n"
+        "Or, without a model, which states a tensor of any recurrent stack holds: what output[:, "
+        "-1]\nreally takes, in PyTorch, Keras, ONNX or Flax, and whether that is a known trap.",
         examples="  unrolled explain runs/g2p zendaya\n"
-        "  unrolled explain runs/g2p zendaya brexit --html report.html",
+        "  unrolled explain runs/g2p zendaya brexit --html report.html\n"
+        "  unrolled explain --cell lstm --layers 2 --bidirectional --steps 5\n"
+        "  unrolled explain --cell lstm --bidirectional --lengths 5,3 --batch_first \\\n"
+        '    --select "output[:, -1]"',
     )
-    parser.add_argument("model", type=text, metavar="MODEL", help="directory of a trained model")
-    parser.add_argument("texts", type=text, metavar="TEXT", nargs="+", help="what the model reads")
+    parser.add_argument(
+        "model", type=text, metavar="MODEL", nargs="?", help="directory of a trained model"
+    )
+    parser.add_argument("texts", type=text, metavar="TEXT", nargs="*", help="what the model reads")
     parser.add_config_options()
+    add_stack_options(parser)
     add_search_options(parser, n_best=3, beam_size=5)
     output = parser.add_argument_group("output", "Text is printed unless one of these is given.")
     output.add_argument(
         "--html", type=text, metavar="FILE", help="write one page that needs nothing but itself"
     )
-    output.add_argument("--svg", type=text, metavar="FILE", help="write one picture, of one text")
-    output.add_argument("--json", action="store_true", help="print one JSON object a text")
+    output.add_argument("--svg", type=text, metavar="FILE", help="write one picture")
+    output.add_argument("--json", action="store_true", help="print one JSON object a report")
     output.add_argument(
         "--evaluation",
         type=text,
@@ -53,6 +63,26 @@ def explain_parser() -> CommandParser:
 def run(arguments: Sequence[str]) -> int:
     """Explain, and print or write the report."""
     options = explain_parser().parse(arguments)
+    if options.model is None:
+        if options.evaluation:
+            raise UsageError("--evaluation is of a model; give MODEL and TEXT too")
+        report = stack_report(options)
+        _give(options, [report], report.html() if options.html else "")
+        return 0
+    reports, page = _of_model(options)
+    _give(options, reports, page)
+    return 0
+
+
+def _of_model(options: Namespace) -> tuple[list[Report], str]:
+    """The reports of a model's runs, and the page where one is asked for."""
+    if given := given_stack_options(options):
+        raise UsageError(
+            f"{given[0]} describes a stack in place of a model; leave out MODEL and TEXT, or "
+            f"{' '.join(given)}"
+        )
+    if not options.texts:
+        raise UsageError("TEXT is missing; see unrolled explain --help")
     check_beam(options)
     if options.svg and len(options.texts) > 1:
         raise UsageError(f"--svg draws one text, got {len(options.texts)}; give one, or use --html")
@@ -77,8 +107,13 @@ def run(arguments: Sequence[str]) -> int:
         )
         for text in options.texts
     ]
+    return reports, _page(options, reports, evaluation) if options.html else ""
+
+
+def _give(options: Namespace, reports: list[Report], page: str) -> None:
+    """Write and print what is asked for."""
     if options.html:
-        write_whole(Path(options.html), _page(options, reports, evaluation))
+        write_whole(Path(options.html), page)
     if options.svg:
         write_whole(Path(options.svg), reports[0].svg())
     for path in (options.html, options.svg):
@@ -88,7 +123,6 @@ def run(arguments: Sequence[str]) -> int:
         print("\n".join(report.to_json() for report in reports))
     elif not options.html and not options.svg:
         print("\n\n".join(report.text() for report in reports))
-    return 0
 
 
 def _evaluation(path: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class UnacceptableError(ArgumentTypeError, ValueError):
@@ -32,6 +32,32 @@ def whole(minimum: int, most: int = 2**31 - 1) -> Callable[[object], int]:
         if number > most:
             raise UnacceptableError(f"expected a whole number of at most {most}, got {value!r}")
         return number
+
+    return convert
+
+
+def wholes(minimum: int) -> Callable[[object], tuple[int, ...]]:
+    """Whole numbers of at least ``minimum``, with commas between them, or as a list in YAML."""
+    one = whole(minimum)
+    expected = f"expected whole numbers of at least {minimum}, such as 5,3"
+
+    def convert(value: object) -> tuple[int, ...]:
+        pieces = value if isinstance(value, list | tuple) else str(value).split(",")
+        try:
+            return tuple(one(str(piece).strip()) for piece in pieces)
+        except UnacceptableError:
+            raise UnacceptableError(f"{expected}, got {value!r}") from None
+
+    return convert
+
+
+def one_of(choices: Sequence[str]) -> Callable[[object], str]:
+    """One of these words."""
+
+    def convert(value: object) -> str:
+        if value not in choices:
+            raise UnacceptableError(f"expected one of {', '.join(choices)}, got {value!r}")
+        return str(value)
 
     return convert
 

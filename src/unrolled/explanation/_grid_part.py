@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
@@ -33,11 +33,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class StateEntry:
-    """One state of the grid: its address, the slots that hold it, its Euclidean norm if it ran."""
+    """One state of the grid: its address, the slots that hold it, its Euclidean norm if it ran.
+
+    `selected` marks a state that the selection of the report takes.
+    """
 
     address: StateAddress
     slots: tuple[Slot, ...] = ()
     norm: float | None = None
+    selected: bool = False
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -102,11 +106,7 @@ class GridPart:
         last real step on. A layer above it reads both directions at each step, so when there are
         two, its states have read everything.
         """
-        if self.shape.bidirectional and address.layer > 0:
-            return 0, self.length - 1
-        if address.direction == "forward":
-            return 0, address.step
-        return address.step, self.length - 1
+        return has_read(self.shape, self.length, address)
 
     @cached_property
     def largest_norm(self) -> Mapping[str, float]:
@@ -117,6 +117,15 @@ class GridPart:
                 kind = entry.address.kind
                 largest[kind] = max(largest.get(kind, 0.0), entry.norm)
         return largest
+
+
+def has_read(shape: StackShape, length: int, address: StateAddress) -> tuple[int, int]:
+    """First and last step of an input of this length that can reach a state."""
+    if shape.bidirectional and address.layer > 0:
+        return 0, length - 1
+    if address.direction == "forward":
+        return 0, address.step
+    return address.step, length - 1
 
 
 def kinds(shape: StackShape) -> tuple[Kind, ...]:
@@ -163,6 +172,7 @@ def grid_part(
     predicted: Sequence[str] = (),
     initial: str = "",
     norms: Mapping[StateAddress, float] | None = None,
+    selected: Collection[StateAddress] = (),
 ) -> GridPart:
     """The grid of a stack of this shape over one sample.
 
@@ -175,6 +185,7 @@ def grid_part(
         predicted: what was predicted from each real step.
         initial: what the states before the first step are; empty for zeros.
         norms: Euclidean norm of each state, where there are values.
+        selected: the states to mark as selected.
 
     Raises:
         ValueError: a size out of range, or symbols that do not match the length.
@@ -201,6 +212,7 @@ def grid_part(
                 address,
                 tuple(held.get(address, ())),
                 None if norms is None else norms[address],
+                address in selected,
             )
             for address in addresses
         ),

@@ -256,9 +256,12 @@ class _GridPicture:
             pieces.append(element("rect", {"class": "box", **frame}))
             pieces.append(element("rect", {"class": "shade", **frame, "fill-opacity": share**2}))
         pieces.append(element("rect", {"class": "frame", **frame}))
+        if entry.selected:
+            pieces.append(element("rect", {"class": "ring", **frame}))
         pieces += [self.edge(tensor, address) for tensor in entry.tensors]
         letter = "h" if address.kind == "hidden" else "c"
         size = "middle" if address.kind == "hidden" else "middle small"
+        size += " strong" if entry.selected else ""
         pieces.append(_words(x + width / 2, y + height / 2 + 4, letter, size))
         return element(
             "g",
@@ -266,15 +269,18 @@ class _GridPicture:
                 "class": "state",
                 "data-address": str(address),
                 "data-tensors": " ".join(entry.tensors),
+                "data-selected": "true" if entry.selected else None,
                 "data-read": " ".join(map(str, self.part.has_read(address))),
             },
             *pieces,
         )
 
     def fills(self, entry: StateEntry, frame: dict[str, Attribute]) -> list[Markup]:
-        """The ground of a state without a value: the colour of its tensor, or of both, halved."""
+        """The ground of a state without a value: that of its tensor, or of both, or selected."""
         tensors = entry.tensors
         pieces = [element("rect", {"class": "box", **frame})]
+        if entry.selected:
+            return [*pieces, element("rect", {"class": "fill-selected", **frame})]
         if tensors:
             pieces.append(element("rect", {"class": f"fill-{tensors[0]}", **frame}))
         if len(tensors) == 2:

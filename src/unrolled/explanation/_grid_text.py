@@ -18,6 +18,7 @@ def grid_lines(part: GridPart, width: int) -> list[str]:
         directions=shape.directions,
         steps=part.steps,
         length=part.length,
+        selected=[entry.address for entry in part.states if entry.selected],
     )
     if shape.has_cell_state:
         lines.append("cell_state: the c beside each hidden_state; output holds no c")

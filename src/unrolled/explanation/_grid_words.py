@@ -39,6 +39,8 @@ def describe_reading(part: GridPart, entry: StateEntry) -> str:
 def describe_state(part: GridPart, entry: StateEntry) -> str:
     """Address, where it is held, what it has read and, where it is known, its norm: a line each."""
     lines = [str(entry.address)]
+    if entry.selected:
+        lines.append("selected")
     if part.symbols:
         lines.append(f"at {isolated(shown(part.symbols[entry.address.step]))}")
     if entry.slots:

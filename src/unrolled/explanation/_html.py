@@ -16,12 +16,14 @@ from ._markup import Markup, element, escaped, joined
 from ._palette import page_colours, picture_css, themed_css
 from ._prediction_part import PredictionPart
 from ._report import Report
+from ._selection_part import SelectionPart
 from ._symbol import shown_text
 from ._table_part import TablePart, score_part
 
 _NOTEBOOK_CSS = """\
 .unrolled-report .scroll { overflow-x: auto; }
 .unrolled-report .bridge { list-style: none; padding: 0; }
+.unrolled-report .trap { border-left: 4px solid #b45309; padding-left: .75rem; }
 .unrolled-report .bridge li { white-space: pre; font-family: monospace; }
 """
 
@@ -51,16 +53,24 @@ def _parts(report: Report, walk: bool = True) -> list[Markup]:
     return pieces
 
 
-def _first_run(report: Report) -> Markup:
-    """The report in full, the key of the grid before its first grid."""
+def _first_run(report: Report, page: str) -> Markup:
+    """The report in full, the key of the grid before its first grid.
+
+    Its title is left out where it is that of the page.
+    """
     grids = report.of(GridPart)
-    reading = [how_to_read(grids[0])] if grids else []
-    before = [part_html(part) for part in report.parts if isinstance(part, PredictionPart)]
+    selected = any(entry.selected for grid in grids for entry in grid.states)
+    reading = [how_to_read(grids[0], selected)] if grids else []
+    answers = (PredictionPart, SelectionPart)
+    before = [part_html(part) for part in report.parts if isinstance(part, answers)]
     rest = Report(
         report.title,
-        tuple(part for part in report.parts if not isinstance(part, PredictionPart)),
+        tuple(part for part in report.parts if not isinstance(part, answers)),
     )
-    return _section(report.title, *before, *reading, *_parts(rest))
+    content = (*before, *reading, *_parts(rest))
+    if report.title == page:
+        return element("section", {"aria-label": shown_text(page)}, *content)
+    return _section(report.title, *content)
 
 
 def _other_runs(reports: Sequence[Report]) -> list[Markup]:
@@ -121,7 +131,7 @@ def render_html(
     if scores:
         main.append(_section("Measured scores", part_html(score_part(scores))))
     if reports:
-        main.append(_first_run(reports[0]))
+        main.append(_first_run(reports[0], title))
     main += [
         _section(table.title, part_html(TablePart("", table.columns, table.rows)))
         for table in tables

@@ -16,6 +16,8 @@ from ._markup import Markup, element, escaped, joined
 from ._part_lines import part_heading, unknown_lines
 from ._prediction_part import PredictionPart
 from ._report import Part
+from ._selection_html import selection_html
+from ._selection_part import SelectionPart
 from ._symbol import shown, shown_text
 from ._table_part import ScorePart, TablePart
 
@@ -39,6 +41,8 @@ def part_html(part: Part, walk: bool = True) -> Markup:
             return prediction_html(part)
         case ScorePart():
             return _scores(part)
+        case SelectionPart():
+            return selection_html(part)
         case TablePart():
             return table_html(part.title, part.columns, part.rows)
         case _:

@@ -26,8 +26,8 @@ def _item(words: tuple[tuple[str, str], ...], *marks: str) -> Markup:
     return element("li", {}, Markup(swatch), element("span", {}, *pieces))
 
 
-def how_to_read(part: GridPart) -> Markup:
-    """A paragraph and the key, fitted to what the grid has."""
+def how_to_read(part: GridPart, selected: bool = False) -> Markup:
+    """A paragraph and the key, fitted to what the grid has, and to whether states are selected."""
     shape = part.shape
     both, deep = shape.bidirectional, shape.num_layers > 1
     where = (
@@ -81,6 +81,10 @@ def how_to_read(part: GridPart) -> Markup:
                 ),
                 "cell_state",
             )
+        )
+    if selected:
+        items.append(
+            _item((("Selected", "selected"), (" is what the tensor above holds.", "")), "selected")
         )
     pieces = [
         element("p", {}, escaped(_OPENING + (_BOTH_WAYS if both else ""))),

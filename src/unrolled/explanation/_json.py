@@ -12,6 +12,9 @@ from ._bridge_part import BridgePart
 from ._grid_part import GridPart, Slot, StateEntry
 from ._prediction_part import Guess, PredictionPart
 from ._report import Part, Report
+from ._selection_part import Piece, SelectionPart, Source
+from ._selection_traps import selection_traps
+from ._selection_words import selection_sentences
 from ._table_part import ScorePart, TablePart
 
 FORMAT = "unrolled.report"
@@ -51,6 +54,8 @@ def _written(part: Part) -> dict[str, Any]:
             return {"part": "prediction"} | asdict(part)
         case ScorePart():
             return {"part": "scores", "scores": part.scores}
+        case SelectionPart():
+            return _written_selection(part)
         case TablePart():
             return {"part": "table"} | asdict(part)
         case _:
@@ -65,7 +70,44 @@ def _written_state(part: GridPart, entry: StateEntry) -> dict[str, Any]:
     }
     if entry.norm is not None:
         written["norm"] = entry.norm
+    if entry.selected:
+        written["selected"] = True
     return written
+
+
+def _written_selection(part: SelectionPart) -> dict[str, Any]:
+    """The pieces as they are, and what is said of them for who reads no further."""
+    return {
+        "part": "selection",
+        "expression": part.expression,
+        "origin": part.origin,
+        "framework": part.framework,
+        "shape": asdict(part.shape),
+        "steps": part.steps,
+        "lengths": part.lengths,
+        "sizes": part.sizes,
+        "batch_first": part.batch_first,
+        "padding": part.padding,
+        "notes": part.notes,
+        "says": [str(sentence) for sentence in selection_sentences(part)],
+        "warnings": selection_traps(part),
+        "pieces": [
+            {
+                "start": piece.start,
+                "count": piece.count,
+                "by": piece.by,
+                "sources": [
+                    {
+                        "sample": source.sample,
+                        "address": None if source.address is None else str(source.address),
+                        "unit": source.unit,
+                    }
+                    for source in piece.sources
+                ],
+            }
+            for piece in part.pieces
+        ],
+    }
 
 
 def read_json(text: str) -> Report:
@@ -115,6 +157,8 @@ def _read(written: dict[str, Any]) -> Part:
             return PredictionPart(written["source"], tuple(guesses), tuple(written["unknown"]))
         case "scores":
             return ScorePart(tuple((name, figure) for name, figure in written["scores"]))
+        case "selection":
+            return _read_selection(written)
         case "table":
             return TablePart(
                 written["title"], tuple(written["columns"]), tuple(map(tuple, written["rows"]))
@@ -133,4 +177,38 @@ def _read_state(written: dict[str, Any]) -> StateEntry:
             for slot in written["slots"]
         ),
         written.get("norm"),
+        written.get("selected", False),
+    )
+
+
+def _read_selection(written: dict[str, Any]) -> SelectionPart:
+    return SelectionPart(
+        expression=written["expression"],
+        origin=written["origin"],
+        framework=written["framework"],
+        shape=StackShape(**written["shape"]),
+        steps=written["steps"],
+        lengths=tuple(written["lengths"]),
+        sizes=tuple(written["sizes"]),
+        pieces=tuple(
+            Piece(
+                piece["start"],
+                piece["count"],
+                tuple(
+                    Source(
+                        source["sample"],
+                        None
+                        if source["address"] is None
+                        else StateAddress.parse(source["address"]),
+                        source["unit"],
+                    )
+                    for source in piece["sources"]
+                ),
+                tuple(piece["by"]),
+            )
+            for piece in written["pieces"]
+        ),
+        batch_first=written["batch_first"],
+        padding=written["padding"],
+        notes=tuple(written["notes"]),
     )

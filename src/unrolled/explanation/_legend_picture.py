@@ -31,6 +31,9 @@ def _swatch(y: float, *marks: str) -> list[Markup]:
         pieces.append(element("path", {"class": f"fill-{marks[1]}", "d": half}))
     pieces.append(element("rect", {"class": "frame", **frame}))
     for mark in marks:
+        if mark == "selected":
+            pieces.append(element("rect", {"class": "ring", **frame}))
+            continue
         if mark == "output":
             path = f"M6 {number(y)}h{number(SWATCH - 8)}"
         else:
@@ -44,8 +47,13 @@ def swatch_drawing(*marks: str) -> Drawing:
     return Drawing(SWATCH + 6, HEIGHT + 5, joined(_swatch(3, *marks)), " and ".join(marks))
 
 
-def legend_drawing(part: GridPart) -> Drawing:
-    """One line for each mark that the picture of this grid uses."""
+def legend_drawing(part: GridPart, selected: bool = False) -> Drawing:
+    """One line for each mark that the picture of this grid uses.
+
+    Args:
+        part: the grid.
+        selected: whether states are marked as selected.
+    """
     shape = part.shape
     where = "the step each direction computes last" if shape.bidirectional else "the last step"
     deep = shape.num_layers > 1
@@ -59,6 +67,8 @@ def legend_drawing(part: GridPart) -> Drawing:
         lines.append(
             (("cell_state",), "cell_state", "the c of the same places; output never holds c")
         )
+    if selected:
+        lines.append((("selected",), "selected", "what the tensor in question holds"))
     pieces: list[Markup] = []
     for place, (marks, name, words) in enumerate(lines):
         y = 2 + place * LINE

@@ -30,6 +30,8 @@ class Palette:
     cell_fill: str
     heat: str
     heat_low: str
+    selected: str
+    selected_fill: str
 
 
 LIGHT = Palette(
@@ -50,6 +52,8 @@ LIGHT = Palette(
     cell_fill="#ebe4ff",
     heat="#1d4ed8",
     heat_low="#eef2f8",
+    selected="#047857",
+    selected_fill="#c5f2dc",
 )
 DARK = Palette(
     paper="#0d1117",
@@ -69,6 +73,8 @@ DARK = Palette(
     cell_fill="#3a2868",
     heat="#6ea8ff",
     heat_low="#171e29",
+    selected="#4ade9f",
+    selected_fill="#0c4634",
 )
 
 _PICTURE = Template("""\
@@ -96,6 +102,8 @@ monospace; white-space: pre; }
 .unrolled .fill-output { fill: $output_fill; }
 .unrolled .fill-hidden_state { fill: $hidden_fill; }
 .unrolled .fill-cell_state { fill: $cell_fill; }
+.unrolled .fill-selected { fill: $selected_fill; }
+.unrolled .ring { fill: none; stroke: $selected; stroke-width: 3; pointer-events: none; }
 .unrolled .edge { fill: none; stroke-width: 4; stroke-linecap: round; }
 .unrolled .rail { fill: none; stroke-width: 1.75; }
 .unrolled .output { stroke: $output; }
@@ -107,6 +115,7 @@ monospace; white-space: pre; }
 .unrolled .name-output { fill: $output; font-weight: 650; }
 .unrolled .name-hidden_state { fill: $hidden; font-weight: 650; }
 .unrolled .name-cell_state { fill: $cell; font-weight: 650; }
+.unrolled .name-selected { fill: $selected; font-weight: 650; }
 .unrolled .state:hover .frame, .unrolled .state:focus .frame { stroke: $ink; stroke-width: 2.25; }
 .unrolled .state:focus { outline: none; }
 .unrolled text.lit { fill: $output; text-decoration: underline; }

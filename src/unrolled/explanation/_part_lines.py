@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import assert_never
 
 from ._attention_part import AttentionPart
@@ -10,6 +11,9 @@ from ._bridge_part import BridgePart
 from ._grid_part import GridPart
 from ._prediction_part import PredictionPart
 from ._report import Part
+from ._selection_part import SelectionPart
+from ._selection_traps import selection_traps
+from ._selection_words import first_sentences
 from ._symbol import columns, isolated, shown, shown_text
 from ._table_part import ScorePart, TablePart
 
@@ -27,6 +31,9 @@ def part_heading(part: Part) -> str:
             return f"Prediction for {shown_text(part.source)}"
         case ScorePart():
             return "Measured scores"
+        case SelectionPart():
+            sizes = " × ".join(map(str, part.sizes)) or "one number"
+            return f"{shown_text(part.expression)} of {shown_text(part.origin)}, shape {sizes}"
         case TablePart():
             return shown_text(part.title)
         case _:
@@ -88,3 +95,19 @@ def table_lines(part: TablePart) -> tuple[str, ...]:
     names, *lines = aligned(rows)
     rule = "─" * max(columns(line) for line in [names, *lines])
     return (names, rule, *lines)
+
+
+def selection_lines(part: SelectionPart, width: int) -> tuple[str, ...]:
+    """The notes, a sentence for each thing that is held, the traps; in lines of `width` columns."""
+    lines = [line for note in part.notes for line in wrap(note, width)]
+    sentences, rest = first_sentences(part)
+    for sentence in sentences:
+        lines += wrap(f"{sentence.place}:", width)
+        lines += wrap(sentence.states, width, initial_indent="  ", subsequent_indent="    ")
+        if sentence.history:
+            indent = "    "
+            lines += wrap(sentence.history, width, initial_indent=indent, subsequent_indent=indent)
+    lines += [rest] if rest else []
+    for trap in selection_traps(part):
+        lines += ["", *wrap(f"Warning: {trap}", width, subsequent_indent="  ")]
+    return tuple(lines)

@@ -10,13 +10,25 @@ from ._bridge_part import BridgePart
 from ._grid_part import GridPart
 from ._palette import Theme
 from ._prediction_part import PredictionPart
+from ._selection_part import SelectionPart
 from ._table_part import ScorePart, TablePart
 
-Part = GridPart | BridgePart | AttentionPart | PredictionPart | ScorePart | TablePart
-P = TypeVar("P", GridPart, BridgePart, AttentionPart, PredictionPart, ScorePart, TablePart)
+Part = (
+    GridPart | BridgePart | AttentionPart | PredictionPart | ScorePart | SelectionPart | TablePart
+)
+P = TypeVar(
+    "P",
+    GridPart,
+    BridgePart,
+    AttentionPart,
+    PredictionPart,
+    ScorePart,
+    SelectionPart,
+    TablePart,
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """A title and parts in the order they are read. Text, SVG, HTML and JSON all come from it.
 
@@ -43,6 +55,18 @@ class Report:
                 return part
         names = ", ".join(repr(part.name) for part in grids) or "none"
         raise KeyError(f"no grid is called {name!r}; this report has {names}")
+
+    @property
+    def selection(self) -> SelectionPart:
+        """What the tensor that the report is about holds.
+
+        Raises:
+            LookupError: the report is about no tensor.
+        """
+        found = self.of(SelectionPart)
+        if not found:
+            raise LookupError(f"the report {self.title!r} is about no selected tensor")
+        return found[0]
 
     def text(self, width: int = 100) -> str:
         """The report for a terminal, lines of about `width` columns."""
@@ -80,6 +104,9 @@ class Report:
         return read_json(text)
 
     def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:

@@ -13,9 +13,16 @@ from ._grid_picture import grid_drawing
 from ._legend_picture import legend_drawing
 from ._lines_picture import lines_drawing
 from ._palette import Theme, themed_css
-from ._part_lines import part_heading, prediction_lines, score_lines, table_lines
+from ._part_lines import (
+    part_heading,
+    prediction_lines,
+    score_lines,
+    selection_lines,
+    table_lines,
+)
 from ._prediction_part import PredictionPart
 from ._report import Part, Report
+from ._selection_part import SelectionPart
 from ._table_part import ScorePart, TablePart
 
 
@@ -32,6 +39,8 @@ def _drawings(part: Part) -> list[Drawing]:
             return [lines_drawing(heading, prediction_lines(part))]
         case ScorePart():
             return [lines_drawing(heading, score_lines(part))]
+        case SelectionPart():
+            return [lines_drawing(heading, selection_lines(part, 100))]
         case TablePart():
             return [lines_drawing(heading, table_lines(part))]
         case _:
@@ -46,6 +55,7 @@ def render_svg(report: Report, theme: Theme = "auto") -> str:
     else:
         drawings = [drawing for part in report.parts for drawing in _drawings(part)]
     if grids:
-        drawings.append(legend_drawing(grids[0]))
+        selected = any(entry.selected for grid in grids for entry in grid.states)
+        drawings.append(legend_drawing(grids[0], selected))
     picture = stacked(drawings, report.title, margin=20, gap=18)
     return str(picture.svg(style=themed_css(theme), paper=True)) + "\n"

@@ -9,9 +9,17 @@ from ._attention_part import AttentionPart
 from ._bridge_part import BridgePart
 from ._grid_part import GridPart
 from ._grid_text import grid_lines
-from ._part_lines import aligned, part_heading, prediction_lines, score_lines, table_lines
+from ._part_lines import (
+    aligned,
+    part_heading,
+    prediction_lines,
+    score_lines,
+    selection_lines,
+    table_lines,
+)
 from ._prediction_part import PredictionPart
 from ._report import Part, Report
+from ._selection_part import SelectionPart
 from ._symbol import columns, shortened, shown, shown_text
 from ._table_part import ScorePart, TablePart
 
@@ -40,6 +48,8 @@ def _lines(part: Part, width: int) -> Sequence[str]:
             return prediction_lines(part)
         case ScorePart():
             return score_lines(part)
+        case SelectionPart():
+            return selection_lines(part, width)
         case TablePart():
             return table_lines(part)
         case _:

@@ -1,15 +1,20 @@
 """The picture of a grid in plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from ._address import Direction
+from ._address import Direction, Kind, StateAddress
 from ._picture import Picture, PictureCell
 
 _ARROW: dict[Direction, str] = {"forward": "→", "reverse": "←"}
 
 
 def picture_lines(
-    *, num_layers: int, directions: Sequence[Direction], steps: int, length: int
+    *,
+    num_layers: int,
+    directions: Sequence[Direction],
+    steps: int,
+    length: int,
+    selected: Collection[StateAddress] = (),
 ) -> list[str]:
     """The grid of one sample in a few lines: its states, and which tensors hold them.
 
@@ -18,10 +23,13 @@ def picture_lines(
         directions: the directions that run.
         steps: columns of the grid, padding included.
         length: real steps of the sample.
+        selected: states to put in square brackets; where a cell state is among them, the cell
+            states have rows of their own.
     """
-    return _lines(
-        Picture.of_sizes(num_layers=num_layers, directions=directions, steps=steps, length=length)
+    picture = Picture.of_sizes(
+        num_layers=num_layers, directions=directions, steps=steps, length=length
     )
+    return _lines(picture, frozenset(selected))
 
 
 def picture_text(picture: Picture) -> str:
@@ -34,26 +42,45 @@ def picture_text(picture: Picture) -> str:
     return "\n".join([f"StateGrid: {picture.heading}", *_lines(picture), tensors])
 
 
-def _lines(picture: Picture) -> list[str]:
+def _lines(picture: Picture, selected: frozenset[StateAddress] = frozenset()) -> list[str]:
+    cells = any(address.kind == "cell" for address in selected)
     step_width = max(2, *(len(str(step)) for step in picture.steps if step is not None)) + 1
     labels = [f"  layer {row.layer}" for row in picture.rows if row.layer is not None]
     labels += [f"  sample {sample.sample}" for sample in picture.samples]
-    margin = max(map(len, labels))
+    margin = max(map(len, labels)) + 2 * cells
+    closing = " " if selected else ""  # room for a bracket
 
     def line(label: str, marks: Sequence[str]) -> str:
-        return f"{label:<{margin}}" + "".join(mark.rjust(step_width) for mark in marks)
+        width = step_width + len(closing)
+        joined = "".join(mark.rjust(width) for mark in marks)
+        return f"{label:<{margin}}{joined}".rstrip()
 
-    lines = [line("  step", ["…" if step is None else str(step) for step in picture.steps])]
+    steps = ["…" if step is None else str(step) for step in picture.steps]
+    lines = [line("  step", [f"{step}{closing}" for step in steps])]
     direction = None
     for row in picture.rows:
         if row.direction != direction:
             direction = row.direction
             lines.append(f"{direction} {_ARROW[direction]}")
-        lines.append(
-            "  ⋮"
-            if row.layer is None
-            else line(f"  layer {row.layer}", [_mark(cell) for cell in row.cells])
-        )
+        if row.layer is None:
+            lines.append("  ⋮")
+            continue
+        kinds: tuple[Kind, ...] = ("hidden", "cell") if cells else ("hidden",)
+        for kind in kinds:
+            letter = "h" if kind == "hidden" else "c"
+            label = f"  layer {row.layer} {letter}" if cells else f"  layer {row.layer}"
+            chosen = {
+                address.step
+                for address in selected
+                if (address.kind, address.layer, address.direction) == (kind, row.layer, direction)
+            }
+            marks = [_mark(cell, kind) for cell in row.cells]
+            if selected:
+                marks = [
+                    f"[{mark}]" if shown in chosen else f"{mark} "
+                    for mark, shown in zip(marks, picture.steps, strict=True)
+                ]
+            lines.append(line(label, marks))
     if picture.samples:
         lines.append(f"above: sample {picture.drawn}. The top forward row of each sample:")
         lines += [
@@ -63,15 +90,30 @@ def _lines(picture: Picture) -> list[str]:
         ]
     if picture.samples_left_out:
         lines.append(f"  … {picture.samples_left_out}")
+    return [*lines, *_key(picture, selected, cells)]
+
+
+def _key(picture: Picture, selected: frozenset[StateAddress], cells: bool) -> list[str]:
     key = "○ output   ● hidden_state   ◉ both   · neither"
-    return [*lines, f"{key}   ╌ padding" if picture.padded else key]
+    if cells:
+        key = "○ output   ● hidden_state, for c cell_state   ◉ both   · neither"
+    if selected:
+        key += "   [ ] selected"
+    if picture.padded:
+        key += "   ╌ padding"
+    drawn = set(picture.steps)
+    hidden = sorted({address.step for address in selected} - drawn)
+    lines = [key]
+    if hidden:
+        lines.append(f"selected too, but not drawn: {len(hidden)} of the steps left out at …")
+    return lines
 
 
-def _mark(cell: PictureCell) -> str:
+def _mark(cell: PictureCell, kind: Kind = "hidden") -> str:
     if cell.step is None:
         return "…"
     if not cell.real:
         return "╌"
-    if cell.in_output:
+    if cell.in_output and kind == "hidden":
         return "◉" if cell.in_hidden_state else "○"
     return "●" if cell.in_hidden_state else "·"

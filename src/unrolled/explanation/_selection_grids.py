@@ -1,0 +1,41 @@
+"""The grids in which the states of a selection are marked: one for each kind of sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..grid import StackShape, StateAddress
+from ._grid_part import GridPart, grid_part
+from ._selection_words import listed
+from ._table_part import TablePart
+
+MOST_GRIDS = 6
+
+
+def selection_grids(
+    shape: StackShape,
+    steps: int,
+    lengths: Sequence[int],
+    selected: Sequence[frozenset[StateAddress]],
+) -> tuple[GridPart | TablePart, ...]:
+    """Samples of one length of which the same states are taken share a grid.
+
+    Args:
+        shape: the stack.
+        steps: columns, padding included.
+        lengths: real steps of each sample.
+        selected: the states taken of each sample.
+    """
+    alike: dict[tuple[int, frozenset[StateAddress]], list[int]] = {}
+    for sample, key in enumerate(zip(lengths, selected, strict=True)):
+        alike.setdefault(key, []).append(sample)
+    parts: list[GridPart | TablePart] = []
+    for (length, taken), samples in list(alike.items())[:MOST_GRIDS]:
+        name = "each sample" if len(alike) == 1 else listed("sample", samples)
+        parts.append(grid_part(shape, steps, length, name=name, selected=taken))
+    rest = list(alike.values())[MOST_GRIDS:]
+    if rest:
+        rows = tuple((listed("sample", samples),) for samples in rest[:MOST_GRIDS])
+        dots = ((f"and {len(rest) - MOST_GRIDS} more",),) if rest[MOST_GRIDS:] else ()
+        parts.append(TablePart("Grids not drawn", ("of",), (*rows, *dots)))
+    return tuple(parts)

@@ -110,6 +110,10 @@ def test_the_stacks_are_those_asked_for(cell: str, decoder_cell: str | None, lay
             "are 4 and 5",
         ),
         (
+            {"attention": "general", "attention_size": 3},
+            "attention_size is 3, but attention='general' has no inner features; leave ",
+        ),
+        (
             {"bridge_layers": "match", "decoder_layers": 2},
             "bridge: layers='match' needs as many layers on both sides, but the encoder has 1 ",
         ),

@@ -166,6 +166,12 @@ def _fit_faults(architecture: Architecture, faulty: Container[str]) -> Iterator[
     def sound(*names: str) -> bool:
         return not any(name in faulty for name in names)
 
+    size, attention = architecture.attention_size, architecture.attention
+    if size is not None and attention in ("dot", "general"):
+        yield (
+            f"attention_size is {size}, but attention={attention!r} has no inner features; leave "
+            "attention_size out, or use 'additive' or 'concat'"
+        )
     embedding, hidden = architecture.embedding_size, architecture.decoder_hidden_size
     if (
         architecture.tie_embeddings

@@ -13,7 +13,6 @@ import lightning
 import torch
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
-from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
 from ..errors import TrainingError
@@ -232,11 +231,6 @@ def fit(
             "without resume."
         )
     console = Console(stderr=True)
-    is_first = getattr(rank_zero_only, "rank", 0) == 0
-    draws = is_first and (sys.stderr.isatty() if progress is None else progress)
-    bar = ProgressBar(console)
-    say = report or (console.print if draws else _say_nothing)
-    callbacks: list[lightning.Callback] = [bar] if draws else []
     with _quiet_trainer():
         trainer = lightning.Trainer(
             accelerator=accelerator,
@@ -244,13 +238,16 @@ def fit(
             num_nodes=num_nodes,
             strategy=strategy,
             max_epochs=-1,
-            callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
+    is_first = trainer.is_global_zero
+    draws = is_first and (sys.stderr.isatty() if progress is None else progress)
+    bar = ProgressBar(console)
+    say = report or (console.print if draws else _say_nothing)
     _check_strategy(trainer, strategy)
     processes = trainer.num_devices * trainer.num_nodes
     # Held from before the checkpoint is read, or another run might still write a newer one.
@@ -317,7 +314,7 @@ def fit(
             report=say if is_first else _say_nothing,
             scoring=bar.scoring,
         )
-        trainer.callbacks.insert(0, run)  # type: ignore[attr-defined]
+        trainer.callbacks[:0] = [run, bar] if draws else [run]  # type: ignore[attr-defined]
         if not budget.is_over(state, len(data.batches)):
             module = TrainingModule(transducer.model, optimization, budget, state)
             try:

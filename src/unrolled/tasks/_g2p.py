@@ -43,6 +43,6 @@ G2P = Task(
         "dropout": 0.0,
         "learning_rate": 4e-3,
         "max_epochs": 30,
-        "max_minutes": 6.0,
+        "max_minutes": 5.5,
     },
 )

@@ -5,15 +5,14 @@ training batches; then again from the cache, as a second run would. Resident mem
 the system does: *anonymous* is what the process holds for itself, *file* is pages of mapped files
 that the system may drop at any time.
 
-Run it with `python benchmarks/corpus_memory.py`; Linux only. The last line is JSON.
+    python benchmarks/corpus_memory.py --output benchmarks/results/corpus_memory.json
+
+Linux only. The last line is JSON.
 """
 
 import argparse
 import json
-import os
-import platform
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,8 +21,8 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import tokenizers
 import torch
+from measuring import machine
 
 from unrolled.seq2seq import Corpus, TokenBatches, read_pairs, train_symbols
 
@@ -39,6 +38,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5_000_000)
     parser.add_argument("--tokens_per_batch", type=int, default=4096)
     parser.add_argument("--batches", type=int, default=2000, help="batches handed out and timed")
+    parser.add_argument("--output", type=Path, help="write the JSON here as well")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder, MemoryWatch() as memory:
@@ -101,7 +101,10 @@ def main() -> None:
         }
     for name, figure in figures.items():
         print(f"{name:32} {figure}", file=sys.stderr)
-    print(json.dumps({"benchmark": "corpus_memory", **figures, **about()}))
+    text = json.dumps({"machine": machine(), **figures})
+    if options.output:
+        options.output.write_text(text + "\n", "utf-8")
+    print(text)
 
 
 def write_tsv(path: Path, pairs: int) -> None:
@@ -165,32 +168,6 @@ def resident() -> tuple[int, int]:
 def mb(size: int) -> float:
     """Bytes as megabytes."""
     return round(size / 1e6, 1)
-
-
-def about() -> dict[str, object]:
-    """Machine, versions and commit."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    model = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "command": " ".join(["python", *sys.argv]),
-        "commit": commit.stdout.strip(),
-        "cpu": model[0] if model else platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "tokenizers": tokenizers.__version__,
-        "torch": torch.__version__,
-    }
 
 
 if __name__ == "__main__":

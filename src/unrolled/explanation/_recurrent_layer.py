@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -61,7 +62,9 @@ def run_of_layer(layer: Any, x: Any, lengths: Any) -> StateGrid:
             f"the layer is in training with dropout={layer.dropout}, so that each run is another "
             "one; call .eval() first"
         )
-    with torch.no_grad():
+    # Values are compared to the last bit, so PyTorch's layer is run by PyTorch's operators.
+    same_engine = nullcontext() if isinstance(layer, _OURS) else ours.engine("torch")
+    with torch.no_grad(), same_engine:
         states: StateGrid = _unrolled(layer, shape).unroll(x, lengths=lengths)
         return states
 

@@ -41,7 +41,12 @@ def read_selection(expression: str, names: Mapping[str, Any]) -> AddressTensor:
             f"{_where(expression, column)}: this is no Python expression ({fault.msg}); "
             f"write one such as output[:, -1]"
         ) from None
-    except (ValueError, MemoryError, RecursionError) as fault:
+    except ValueError as fault:  # a NUL, until Python 3.11.4
+        raise UsageError(
+            f"{_where(expression, 1)}: this is no Python expression ({fault}); "
+            f"write one such as output[:, -1]"
+        ) from None
+    except (MemoryError, RecursionError) as fault:
         raise UsageError(
             f"{_where(expression, 1)}: this can't be read ({type(fault).__name__}); "
             "write one expression such as output[:, -1]"

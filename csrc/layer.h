@@ -74,8 +74,15 @@ struct Grid {
 struct Slice {
   const std::size_t *sample, *length;  // longest first
   const std::size_t* alive;            // samples at each turn
-  const std::size_t* first_row;        // rows of the gates before each turn, and then of all
+  const std::size_t* first_row;        // of the gates, at each turn
   std::size_t samples, turns;
+  std::size_t stride;  // from the row of one sample to that of the next
+
+  // Rows stand turn by turn, from the longest sample of the whole batch to the shortest, however
+  // it is cut: a backward run may cut it in another way.
+  UNROLLED_INLINE std::size_t row(std::size_t place, std::size_t turn) const {
+    return first_row[turn] + place * stride;
+  }
 
   UNROLLED_INLINE std::size_t step(std::size_t place, std::size_t turn, bool reverse) const {
     return reverse ? length[place] - 1 - turn : turn;

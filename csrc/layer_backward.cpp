@@ -106,7 +106,7 @@ void apply_cell(const Backward& task, std::size_t turn, float* const* grad_gates
       c_before = turn == 0 ? task.c0 + sample * size.units : task.c.at(before, sample);
       c = task.c.at(step, sample);
     }
-    const std::size_t number = slice.first_row[turn] + row;
+    const std::size_t number = slice.row(row, turn);
     const float* gates = task.gates + number * gates_row(size);
     float* of_c = task.grad_of_c + row * slot_size(size);
     for (std::size_t u = 0; u < slot_size(size); u += kWidth) {
@@ -139,15 +139,15 @@ void run(const Backward& task) {
   const std::size_t row_size = gates_row(size);
   float **gates = task.pointers, **grads = gates + slice.samples;
   for (std::size_t turn = slice.turns; turn-- > 0;) {
-    const std::size_t alive = slice.alive[turn], first = slice.first_row[turn];
+    const std::size_t alive = slice.alive[turn];
     gather_gradients(task, turn);
     for (std::size_t row = 0; row < alive; ++row) {
-      gates[row] = task.grad_gates + (first + row) * row_size;
+      gates[row] = task.grad_gates + slice.row(row, turn) * row_size;
       grads[row] = task.grad_of_h + row * padded_state(size);
     }
     if (size.projected != 0) {
       for (std::size_t row = 0; row < alive; ++row) {
-        std::memcpy(task.grads_of_projected + (first + row) * size.state(), grads[row],
+        std::memcpy(task.grads_of_projected + slice.row(row, turn) * size.state(), grads[row],
                     size.state() * sizeof(float));
       }
       float* raw = task.grad_of_raw;

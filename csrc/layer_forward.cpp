@@ -55,15 +55,15 @@ void apply_cell(const Forward& task, std::size_t turn, std::size_t unit, float* 
 }
 
 // The inputs of some turns times their weights; a row of the gates for each of their rows.
-void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, float* gates,
-                     const float** x, float** gate_rows) {
+void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, const float** x,
+                     float** gate_rows) {
   const Slice& slice = *task.slice;
   const std::size_t row_size = gates_row(task.size);
   std::size_t rows = 0;
   for (std::size_t turn = first; turn < end; ++turn) {
     for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
       const std::size_t step = slice.step(row, turn, task.reverse), sample = slice.sample[row];
-      gate_rows[rows] = gates + rows * row_size;
+      gate_rows[rows] = task.gates + (task.keep_gates ? slice.row(row, turn) : rows) * row_size;
       if (task.table_gates != nullptr) {
         std::memcpy(gate_rows[rows], task.table_gates + *task.ids.at(step, sample) * row_size,
                     input_slots(task.size) * (row_size / task.size.slots()) * sizeof(float));
@@ -108,7 +108,7 @@ template <Cell cell>
 void run(const Forward& task) {
   const LayerSize& size = task.size;
   const Slice& slice = *task.slice;
-  const std::size_t row_size = gates_row(size), panels = panels_of(size.units);
+  const std::size_t panels = panels_of(size.units);
   const std::size_t state_panel = state_slots(size) * panel_size(size.state());
   const std::size_t samples = slice.samples;
   const float **before = task.from, **x = before + samples;
@@ -119,9 +119,7 @@ void run(const Forward& task) {
     for (std::size_t other = 0; other < task.below_count; ++other) {
       await(task.below[other], task.below_entirely ? slice.turns : end);
     }
-    float* gates = task.gates;
-    if (task.keep_gates) gates += slice.first_row[first] * row_size;
-    multiply_inputs(task, first, end, gates, x, gate_rows);
+    multiply_inputs(task, first, end, x, gate_rows);
     float* const* here = gate_rows;
     for (std::size_t turn = first; turn < end; ++turn) {
       const std::size_t alive = slice.alive[turn];

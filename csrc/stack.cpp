@@ -43,6 +43,13 @@ Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths
   };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
+  turns_ = samples == 0 ? 0 : length(order.front());
+  std::vector<std::size_t> first_of_turn;
+  for (std::size_t turn = 0, living = samples; turn < turns_; ++turn) {
+    while (length(order[living - 1]) <= turn) --living;
+    first_of_turn.push_back(rows_);
+    rows_ += living;
+  }
   for (std::size_t slice = 0; slice < slices; ++slice) {
     std::vector<std::size_t> sample, of_sample, alive, first_row;
     for (std::size_t i = slice; i < samples; i += slices) {
@@ -52,23 +59,18 @@ Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths
       of_sample.push_back(length(order[i]));
     }
     const std::size_t turns = of_sample.empty() ? 0 : of_sample.front();
-    std::size_t living = sample.size(), row = 0;
+    std::size_t living = sample.size();
     for (std::size_t turn = 0; turn < turns; ++turn) {
       while (of_sample[living - 1] <= turn) --living;
       alive.push_back(living);
-      first_row.push_back(row);
-      row += living;
+      first_row.push_back(first_of_turn[turn] + slice);
     }
-    first_row.push_back(row);
-    before_.push_back(rows_);
-    rows_ += row;
-    turns_ = std::max(turns_, turns);
     const std::size_t count = sample.size(), at = numbers_.size();
     for (auto* part : {&sample, &of_sample, &alive, &first_row}) {
       numbers_.push_back(std::move(*part));
     }
     slices_.push_back({numbers_[at].data(), numbers_[at + 1].data(), numbers_[at + 2].data(),
-                       numbers_[at + 3].data(), count, turns});
+                       numbers_[at + 3].data(), count, turns, slices});
   }
 }
 
@@ -217,7 +219,7 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
     task.keep_gates = !run.gates.empty();
     task.turns_at_once = at_once;
     if (task.keep_gates) {
-      task.gates = run.gates[row] + batch.rows_before(slice) * gates_row;
+      task.gates = run.gates[row];
     } else {
       floats_.push_back(aligned<float>(at_once * samples.samples * gates_row));
       task.gates = floats_.back().get();

@@ -36,7 +36,6 @@ class Batch {
   const std::vector<Slice>& slices() const { return slices_; }
   std::size_t samples() const { return samples_; }
   std::size_t rows() const { return rows_; }  // real steps of all samples
-  std::size_t rows_before(std::size_t slice) const { return before_[slice]; }
   std::size_t turns() const { return turns_; }
 
   // Calls each(sample, turn, row of the gates) for every real step, in an order that does not
@@ -48,7 +47,7 @@ class Batch {
         const Slice& slice = slices_[slice_of_[sample]];
         const std::size_t place = place_of_[sample];
         if (turn >= slice.length[place]) continue;
-        each(sample, turn, before_[slice_of_[sample]] + slice.first_row[turn] + place);
+        each(sample, turn, slice.row(place, turn));
       }
     }
   }
@@ -61,7 +60,7 @@ class Batch {
   std::size_t samples_, rows_ = 0, turns_ = 0;
   std::vector<std::vector<std::size_t>> numbers_;
   std::vector<Slice> slices_;
-  std::vector<std::size_t> before_, slice_of_, place_of_;
+  std::vector<std::size_t> slice_of_, place_of_;
 };
 
 // Slices that a batch is best cut into: one for each thread that its directions leave idle, as

@@ -113,9 +113,8 @@ class Descent {
     task.h0 = part(run_.h0, size_.state());
     task.grad_h_n = part(run_.grad_h_n, size_.state());
     task.grad_h0 = run_.grad_h0 + row * batch_.samples() * size_.state();
-    const std::size_t before = batch_.rows_before(slice) * slot_ * task.size.slots();
-    task.gates = run_.gates[row] + before;
-    task.grad_gates = grad_gates_[row].get() + before;
+    task.gates = run_.gates[row];
+    task.grad_gates = grad_gates_[row].get();
     if (task.size.has_cell()) {
       task.c = run_.cells[row];
       task.grad_c = run_.grad_cells[row];
@@ -124,8 +123,8 @@ class Descent {
       task.grad_c0 = run_.grad_c0 + row * batch_.samples() * size_.units;
     }
     if (size_.projected != 0) {
-      task.grads_of_projected = projected_[direction] + batch_.rows_before(slice) * size_.state();
-      task.raw = raw_[direction] + batch_.rows_before(slice) * slot_;
+      task.grads_of_projected = projected_[direction];
+      task.raw = raw_[direction];
       task.grad_of_raw = floats(samples * slot_);
     }
     task.grad_of_h = floats(samples * padded_state_);

@@ -199,6 +199,24 @@ def test_results_do_not_depend_on_the_number_of_threads(kind: str) -> None:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_backward_run_may_have_other_threads_than_its_forward_run(kind: str) -> None:
+    layer = make(kind, 6, 20)
+    x = torch.randn(9, 14, 6, requires_grad=True)
+    found = []
+    before = torch.get_num_threads()
+    try:
+        for forward, backward in ((1, 1), (2, 1), (1, 2)):
+            torch.set_num_threads(forward)
+            values = states_of(layer, x, lengths=[1 + sample % 9 for sample in range(14)])
+            torch.set_num_threads(backward)
+            found.append(gradients(values, [x, *layer.parameters()]))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
 def by_data(layer: Any) -> None:
     layer.weight_hh_l0.data.mul_(-2)
 

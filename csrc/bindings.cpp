@@ -15,6 +15,7 @@
 
 #include "instruction_sets.h"
 #include "memory.h"
+#include "search_bindings.h"
 #include "stack_bindings.h"
 
 namespace nb = nanobind;
@@ -96,4 +97,5 @@ NB_MODULE(_native, module) {
            nb::arg("weight").noconvert(), nb::arg("bias").noconvert().none(), nb::arg("isa"))
       .def("multiply", &PackedMatrix::multiply, nb::arg("a").noconvert());
   unrolled::bind_stack(module);
+  unrolled::bind_search(module);
 }

@@ -59,6 +59,12 @@ struct KernelTable {
                           std::size_t steps, const bool* is_real, const float* energy,
                           std::size_t size, float* scores);
 
+  // weights = the softmax of the scores of a query; result = tanh(result + weights . values).
+  void (*read_memory)(const Reading& reading, const float* query, float* weights, float* result);
+
+  // log(sum of e^value); NaN where one is.
+  float (*log_sum_exp)(const float* values, std::size_t count);
+
   // Lanes of a hash of some floats, updated; equal for equal floats.
   void (*hash)(const float* values, std::size_t count, std::uint32_t* lanes);
 

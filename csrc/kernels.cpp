@@ -48,6 +48,8 @@ const KernelTable kernels{kPanel,
                           weight_gradient,
                           bias_gradient,
                           additive_scores,
+                          read_memory,
+                          log_sum_exp,
                           hash,
                           each<sigmoid>,
                           each<hyperbolic_tangent>};

@@ -1,9 +1,9 @@
 // Runs one layer in one direction over time. Compiled once for each instruction set.
 //
-// A few turns at a time, the products of the inputs of all their rows; then turn by turn, the
-// product of the states added to them and the equations of the cell, panel of units by panel, so
-// that the gates of a panel are still in the cache. h is written where it belongs in the grid and
-// read from there at the next turn.
+// Some rows of a turn at a time, or all rows of a few turns where they are few, the products of
+// their inputs; then turn by turn, the product of the states added to them and the equations of the
+// cell, panel of units by panel, so that the gates of a panel are still in the cache. h is written
+// where it belongs in the grid and read from there at the next turn.
 #include <cstring>
 
 #include "cells.h"
@@ -13,6 +13,10 @@
 namespace unrolled::UNROLLED_ISA {
 
 namespace {
+
+// Rows of a turn whose gates are computed together: enough to read the weights seldom, few enough
+// that their gates stay in the cache of a core.
+constexpr std::size_t kRowsOfBlock = 48;
 
 std::size_t input_slots(const LayerSize& size) { return size.gates(); }
 
@@ -27,13 +31,19 @@ bool starts_from_bias(const LayerSize& size, std::size_t slot) {
   return size.cell == Cell::gru && slot == 3;
 }
 
+// Some rows of a turn: those of the gates and of h are counted from the first of them.
+struct Rows {
+  std::size_t turn, first, count;
+};
+
 template <Cell cell>
-void apply_cell(const Forward& task, std::size_t turn, std::size_t unit, float* const* gates,
+void apply_cell(const Forward& task, const Rows& rows, std::size_t unit, float* const* gates,
                 const float* const* h_before, float* const* h) {
   const Slice& slice = *task.slice;
-  const std::size_t slot = panels_of(task.size.units) * kPanel;
+  const std::size_t slot = panels_of(task.size.units) * kPanel, turn = rows.turn;
   const std::size_t end = smaller(unit + kPanel, task.size.units);
-  for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
+  for (std::size_t number = 0; number < rows.count; ++number) {
+    const std::size_t row = rows.first + number;
     const float* c_before = nullptr;
     float* c = nullptr;
     if constexpr (cell == Cell::lstm) {
@@ -46,22 +56,24 @@ void apply_cell(const Forward& task, std::size_t turn, std::size_t unit, float* 
       const std::size_t count = end - u;
       Vector kept{}, before{};
       if constexpr (cell == Cell::lstm) kept = load_some(c_before + u, count);
-      if constexpr (cell == Cell::gru) before = load_some(h_before[row] + u, count);
-      const Vector value = cell_forward<cell>({gates[row] + u, slot}, before, kept);
+      if constexpr (cell == Cell::gru) before = load_some(h_before[number] + u, count);
+      const Vector value = cell_forward<cell>({gates[number] + u, slot}, before, kept);
       if constexpr (cell == Cell::lstm) store_some(c + u, kept, count);
-      store_some(h[row] + u, value, count);
+      store_some(h[number] + u, value, count);
     }
   }
 }
 
-// The inputs of some turns times their weights; a row of the gates for each of their rows.
-void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, const float** x,
+// The inputs of some rows, or of all rows of some turns, times their weights; a row of the gates
+// for each.
+void multiply_inputs(const Forward& task, const Rows& of_turn, std::size_t turns, const float** x,
                      float** gate_rows) {
   const Slice& slice = *task.slice;
   const std::size_t row_size = gates_row(task.size);
   std::size_t rows = 0;
-  for (std::size_t turn = first; turn < end; ++turn) {
-    for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
+  for (std::size_t turn = of_turn.turn; turn < of_turn.turn + turns; ++turn) {
+    const std::size_t end = turns > 1 ? slice.alive[turn] : of_turn.first + of_turn.count;
+    for (std::size_t row = of_turn.first; row < end; ++row) {
       const std::size_t step = slice.step(row, turn, task.reverse), sample = slice.sample[row];
       gate_rows[rows] = task.gates + (task.keep_gates ? slice.row(row, turn) : rows) * row_size;
       if (task.table_gates != nullptr) {
@@ -104,44 +116,62 @@ void multiply_states(const LayerSize& size, const float* packed, std::size_t pan
   }
 }
 
+// One turn of some rows whose inputs are multiplied already.
 template <Cell cell>
-void run(const Forward& task) {
+void run_turn(const Forward& task, const Rows& rows, float* const* gates) {
   const LayerSize& size = task.size;
   const Slice& slice = *task.slice;
   const std::size_t panels = panels_of(size.units);
   const std::size_t state_panel = state_slots(size) * panel_size(size.state());
+  const float** before = task.from;
+  float **h = task.to, **raw = h + slice.samples;
+  for (std::size_t number = 0; number < rows.count; ++number) {
+    const std::size_t row = rows.first + number, sample = slice.sample[row];
+    h[number] = task.h.at(slice.step(row, rows.turn, task.reverse), sample);
+    before[number] = rows.turn == 0
+                         ? task.h0 + sample * size.state()
+                         : task.h.at(slice.step(row, rows.turn - 1, task.reverse), sample);
+    // What a projection reads; without one h is written where it belongs at once.
+    raw[number] = size.projected != 0 ? task.raw + number * panels * kPanel : h[number];
+  }
+  for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
+    multiply_states(size, task.packed.state + panel * state_panel, panel, before, rows.count,
+                    gates);
+    apply_cell<cell>(task, rows, panel * kPanel, gates, before, raw);
+  }
+  if (size.projected != 0) {
+    multiply(raw, rows.count, task.packed.projection, size.projected, size.units, h);
+  }
+}
+
+template <Cell cell>
+void run(const Forward& task) {
+  const LayerSize& size = task.size;
+  const Slice& slice = *task.slice;
   const std::size_t samples = slice.samples;
-  const float **before = task.from, **x = before + samples;
-  float **h = task.to, **raw = h + samples, **gate_rows = raw + samples;
+  const float** x = task.from + samples;
+  float** gates = task.to + 2 * samples;
 
   for (std::size_t first = 0; first < slice.turns; first += task.turns_at_once) {
     const std::size_t end = smaller(first + task.turns_at_once, slice.turns);
     for (std::size_t other = 0; other < task.below_count; ++other) {
       await(task.below[other], task.below_entirely ? slice.turns : end);
     }
-    multiply_inputs(task, first, end, x, gate_rows);
-    float* const* here = gate_rows;
+    const bool in_one = end - first > 1;
+    if (in_one) multiply_inputs(task, {first, 0, 0}, end - first, x, gates);
+    float* const* here = gates;
     for (std::size_t turn = first; turn < end; ++turn) {
       const std::size_t alive = slice.alive[turn];
       for (std::size_t other = 0; other < task.beside_count; ++other) {
         await(task.beside[other], turn);
       }
-      for (std::size_t row = 0; row < alive; ++row) {
-        const std::size_t sample = slice.sample[row];
-        h[row] = task.h.at(slice.step(row, turn, task.reverse), sample);
-        before[row] = turn == 0 ? task.h0 + sample * size.state()
-                                : task.h.at(slice.step(row, turn - 1, task.reverse), sample);
-        // What a projection reads; without one h is written where it belongs at once.
-        raw[row] = size.projected != 0 ? task.raw + row * panels * kPanel : h[row];
+      const std::size_t block = in_one ? alive : kRowsOfBlock;
+      for (std::size_t row = 0; row < alive; row += block) {
+        const Rows rows{turn, row, smaller(block, alive - row)};
+        if (!in_one) multiply_inputs(task, rows, 1, x, gates);
+        run_turn<cell>(task, rows, here);
       }
-      for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
-        multiply_states(size, task.packed.state + panel * state_panel, panel, before, alive, here);
-        apply_cell<cell>(task, turn, panel * kPanel, here, before, raw);
-      }
-      if (size.projected != 0) {
-        multiply(raw, alive, task.packed.projection, size.projected, size.units, h);
-      }
-      here += alive;
+      if (in_one) here += alive;
       task.done->turns.store(turn + 1, std::memory_order_release);
     }
   }

@@ -357,6 +357,13 @@ class PyStream {
 
 }  // namespace
 
+Stack& stack_of(const nb::object& stack) { return nb::cast<PyStack&>(stack).stack(); }
+
+std::vector<Weights> weights_of(const nb::object& stack,
+                                const std::vector<std::vector<In>>& weights) {
+  return nb::cast<PyStack&>(stack).weights_of(weights);
+}
+
 void bind_stack(nb::module_& module) {
   nb::class_<PyStack>(module, "Stack")
       .def(nb::init<const std::string&, std::size_t, std::size_t, std::size_t, std::size_t, bool,

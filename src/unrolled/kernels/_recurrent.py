@@ -15,7 +15,7 @@ def recurrent_stack(shape: StackShape) -> Any:
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return _module().Stack(
+    return compiled_module().Stack(
         shape.cell,
         shape.input_size,
         shape.hidden_size,
@@ -44,7 +44,7 @@ def recurrent_stream(
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return _module().Stream(recurrent_stack(shape), weights, x, h, c, outputs, threads)
+    return compiled_module().Stream(recurrent_stack(shape), weights, x, h, c, outputs, threads)
 
 
 def gates_row(shape: StackShape) -> int:
@@ -56,7 +56,7 @@ def gates_row(shape: StackShape) -> int:
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return int(_module().gates_row(shape.cell, shape.hidden_size, isa().name))
+    return int(compiled_module().gates_row(shape.cell, shape.hidden_size, isa().name))
 
 
 def best_slices(samples: int, directions: int, threads: int) -> int:
@@ -70,7 +70,7 @@ def best_slices(samples: int, directions: int, threads: int) -> int:
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return int(_module().best_slices(samples, directions, threads))
+    return int(compiled_module().best_slices(samples, directions, threads))
 
 
 def additive_scores(
@@ -89,10 +89,15 @@ def additive_scores(
     Raises:
         RuntimeError: there is no compiled module.
     """
-    _module().additive_scores(queries, keys, mask, energy, scores, isa().name, threads)
+    compiled_module().additive_scores(queries, keys, mask, energy, scores, isa().name, threads)
 
 
-def _module() -> Any:
+def compiled_module() -> Any:
+    """The compiled module.
+
+    Raises:
+        RuntimeError: there is none.
+    """
     module = native()
     if module is None:
         raise RuntimeError(why_unavailable() or "there is no compiled module")

@@ -13,6 +13,7 @@ from ._embedded_run import run_embedded as run_embedded
 from ._engine import current_engine as current_engine
 from ._engine import engine as engine
 from ._engine import engine_names as engine_names
+from ._engine import may_call_kernels as may_call_kernels
 from ._general_attention import GeneralAttention as GeneralAttention
 from ._gru import GRU as GRU
 from ._gru_cell import GRUCell as GRUCell

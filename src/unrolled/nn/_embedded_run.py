@@ -7,9 +7,8 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from ._checks import check_initial_state, check_sample_lengths, check_steps
-from ._engine import uses_kernels
+from ._engine import may_call_kernels
 from ._gru import GRU
-from ._kernel_use import is_plain
 from ._layer_run import LayerResult
 from ._lstm import LSTM
 from ._native_op import compute, flat
@@ -60,7 +59,7 @@ def run_embedded(
     hooked = embedding._forward_hooks or embedding._forward_pre_hooks
     hooked = hooked or layer._forward_hooks or layer._forward_pre_hooks
     dropped = layer.training and layer.dropout
-    if hooked or dropped or not is_bare or not uses_kernels(tensors) or not is_plain(tensors):
+    if hooked or dropped or not is_bare or not may_call_kernels(tensors):
         output, finals = layer(embedding(ids), state, lengths)
         return LayerResult(output, *(finals if isinstance(finals, tuple) else (finals, None)))
     check_steps(steps)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..kernels import isa, why_unavailable
 from . import _native_engine, _reference_engine, _torch_engine
-from ._kernel_use import why_not_compiled
+from ._kernel_use import is_plain, why_not_compiled
 from ._stack_call import StackCall, StackStates, TopStates
 
 _VARIABLE = "UNROLLED_ENGINE"
@@ -125,6 +125,17 @@ def uses_kernels(tensors: Sequence[Tensor]) -> bool:
         tensors: all that it is computed from.
     """
     return current_engine().engine.name == "native" and why_not_compiled(tensors) is None
+
+
+def may_call_kernels(tensors: Sequence[Tensor]) -> bool:
+    """Whether the kernels may be called for something of these tensors, past PyTorch's dispatcher.
+
+    `uses_kernels`, and nothing is traced or recorded.
+
+    Args:
+        tensors: all that it is computed from.
+    """
+    return uses_kernels(tensors) and is_plain(tensors)
 
 
 def _default() -> EngineChoice:

@@ -107,10 +107,12 @@ def long_runs(cell: str, rounds: int) -> list[dict[str, Any]]:
             for steps in STEPS:
                 repeats = max(1, 1000 // steps)
 
-                def call(steps: int = steps, repeats: int = repeats) -> None:
+                def call(
+                    layer: Any = layer, part: torch.Tensor = x[:steps], repeats: int = repeats
+                ) -> None:
                     with torch.inference_mode():
                         for _ in range(repeats):
-                            layer(x[:steps])
+                            layer(part)
 
                 seconds = timed(call) / (steps * repeats)
                 if turn > 0:  # the first is a warm-up

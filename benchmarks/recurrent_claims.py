@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, help="write the JSON here as well")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--memory-of", nargs=2, metavar=("SIDE", "CELL"), help="of this alone")
     options = parser.parse_args()
     torch.set_num_threads(2)
@@ -43,6 +43,7 @@ def main() -> None:
         print(training_peak(*options.memory_of))
         return
     result: dict[str, Any] = {"machine": machine(), "isa": kernels.isa().name}
+    result["rounds"] = options.rounds
     for name, measure in (
         ("threads", threads),
         ("ragged", ragged),

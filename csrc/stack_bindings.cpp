@@ -80,7 +80,7 @@ class PyStack {
                             std::size_t slices) {
     if (x.ndim() < 2) throw std::invalid_argument("the input must have axes for steps and samples");
     const std::size_t steps = x.shape(0), samples = x.shape(1);
-    if (steps == 0) throw std::invalid_argument("x has no steps");
+    if (steps == 0) throw std::invalid_argument("x has 0 steps; it must have at least one");
     if (slices == 0) throw std::invalid_argument("a batch has at least one slice");
     const std::size_t useful = std::min(slices, std::max<std::size_t>(1, samples));
     if (!lengths) return {steps, samples, nullptr, useful};

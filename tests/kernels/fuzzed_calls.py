@@ -331,7 +331,7 @@ def one_call(seed: int) -> str:
         function(**wrong)
     except REFUSALS as error:
         text = str(error)
-        if not isinstance(error, MemoryError) and len(text) < 15:
+        if not isinstance(error, MemoryError) and len(text) < 12:
             raise RuntimeError(f"{where}: {text!r} says nothing") from error
         return f"{kind} refused"
     if not still_right or not all(wanted):

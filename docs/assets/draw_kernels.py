@@ -20,6 +20,11 @@ THEMES = {
     "light": ("#1f2328", "#d0d7de", ("#0969da", "#bc4c00", "#1a7f37")),
     "dark": ("#e6edf3", "#3d444d", ("#58a6ff", "#f0883e", "#56d364")),
 }
+SIDES = {
+    "middle": -1,
+    "ragged": 1,
+    "large": -1,
+}  # of the point, where their names stand; they are neighbours
 ROOFS = {
     "private_cache_gbs": "256 KiB a thread",
     "shared_cache_gbs": "4 MiB a thread",
@@ -42,12 +47,13 @@ def _draw(measured: dict[str, Any], theme: str) -> str:
         "font.size": 9,
         **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), text),
         "axes.edgecolor": line,
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
         "axes.spines.top": False,
         "axes.spines.right": False,
     }
     with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(9, 7.6), layout="constrained")
-        figure.patch.set_alpha(0)
+        figure = Figure(figsize=(9, 7), layout="constrained")
         top, bottom = figure.add_gridspec(2, 1, height_ratios=(1, 1.25))
         left, right = top.subgridspec(1, 2, width_ratios=(9, 4)).subplots(sharey=True)
         _bars(left, measured["cases"], "torch", theme)
@@ -82,6 +88,7 @@ def _bars(axes: Axes, cases: list[dict[str, Any]], peer: str, theme: str) -> Non
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=line, linewidth=0.5)
     axes.set_yscale("log", base=2)
+    axes.set_ylim(0.25, 24)
     axes.set_yticks([0.5, 1, 2, 4, 8, 16], ["½", "1", "2", "4", "8", "16"])
     axes.set_title(f"Beside {'PyTorch' if peer == 'torch' else peer}", fontsize=10)
 
@@ -96,11 +103,11 @@ def _roofline(axes: Axes, measured: dict[str, Any], theme: str) -> None:
         corner = peak / rate
         axes.plot((ends[0], corner), (ends[0] * rate, peak), color=text, linewidth=0.8, ls="--")
         axes.text(
-            ends[0] * 1.05,
-            ends[0] * rate * 1.12,
+            0.58,
+            0.58 * rate * 1.07,
             f"{name}: {rate:.0f} GB/s",
             fontsize=8,
-            rotation=31,
+            rotation=34,
             rotation_mode="anchor",
         )
     for cell, colour, marker in zip(CELLS, colours, MARKERS, strict=True):
@@ -108,20 +115,24 @@ def _roofline(axes: Axes, measured: dict[str, Any], theme: str) -> None:
         places = [row["flops_per_byte"] for row in rows]
         heights = [row["gflops"] for row in rows]
         axes.plot(places, heights, marker, color=colour, label=cell, markersize=6)
-        if cell == "RNN":
+        if cell == "RNN":  # the lowest, and so the one with room below
             for row in rows:
+                side = SIDES.get(row["name"], 0)
                 axes.annotate(
                     row["name"],
                     (row["flops_per_byte"], row["gflops"]),
-                    (0, -14),
+                    (8 * side, -14),
                     textcoords="offset points",
-                    ha="center",
+                    ha={-1: "right", 0: "center", 1: "left"}[side],
                     fontsize=8,
                 )
     axes.set_xlim(*ends)
-    axes.set_ylim(bottom=3, top=peak * 1.6)
+    axes.set_ylim(bottom=5, top=peak * 1.6)
     axes.grid(color=line, linewidth=0.4)
     axes.legend(frameon=False, loc="lower right")
+    axes.set_xticks([0.5, 1, 2, 4, 8, 16, 32, 64], ["½", "1", "2", "4", "8", "16", "32", "64"])
+    axes.set_yticks([10, 20, 50, 100, 200], ["10", "20", "50", "100", "200"])
+    axes.minorticks_off()
     axes.set_xlabel("operations for a byte that is read or written, all weights once for a step")
     axes.set_ylabel("GFLOP/s")
     axes.set_title("Inference under the roofs of this machine, two threads", fontsize=10)

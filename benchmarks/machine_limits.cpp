@@ -1,5 +1,5 @@
-// What the machine can do at most: fused multiply-adds on registers, and reading from its caches and
-// memory. Prints JSON. Compiled with -march=native by machine_limits.py; one argument: threads.
+// What the machine can do at most: fused multiply-adds on registers, and reading from its caches
+// and memory. Prints JSON. Compiled with -march=native by machine_limits.py; one argument: threads.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -85,7 +85,8 @@ int main(int count, char** arguments) {
   const double operations = 2.0 * rounds * kChains * kWidth * threads;
   const double gflops = best(
       [&] { return 1e-9 * operations / seconds_of(threads, [&](int) { multiply_add(rounds); }); });
-  std::printf("{\"gflops\": %.1f, \"private_cache_gbs\": %.1f, \"shared_cache_gbs\": %.1f, ", gflops,
-              read_rate(threads, std::size_t{1} << 18), read_rate(threads, std::size_t{1} << 22));
+  std::printf("{\"gflops\": %.1f, \"private_cache_gbs\": %.1f, \"shared_cache_gbs\": %.1f, ",
+              gflops, read_rate(threads, std::size_t{1} << 18),
+              read_rate(threads, std::size_t{1} << 22));
   std::printf("\"memory_gbs\": %.1f}\n", read_rate(threads, std::size_t{1} << 28));
 }

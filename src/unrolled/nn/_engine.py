@@ -92,10 +92,13 @@ def current_engine() -> EngineChoice:
     Without compiled kernels torch takes the place of native.
 
     Raises:
-        ValueError: `UNROLLED_ENGINE` names no engine.
+        ValueError: `UNROLLED_ENGINE` names no engine, or `UNROLLED_ISA` no instruction set that
+            there is here.
     """
     global _choice
     if _choice is None:
+        if why_unavailable() is None:
+            isa()  # a wrong UNROLLED_ISA is refused whoever computes
         named = os.environ.get(_VARIABLE)
         if named:
             _choice = EngineChoice(_find(named, _VARIABLE), f"chosen by {_VARIABLE}={named}")

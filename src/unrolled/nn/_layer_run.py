@@ -14,8 +14,10 @@ from ._checks import (
     check_input,
     check_sample_lengths,
     check_steps,
+    check_traced_lengths,
 )
-from ._engine import EngineChoice, engine_of
+from ._engine import EngineChoice, engine_of, uses_kernels
+from ._native_op import flat
 from ._packed import pack_like
 from ._stack_call import StackCall
 from ._weights import LayerWeights, stack_weights
@@ -151,7 +153,7 @@ def _prepare(
         raise ValueError(
             "lengths were given with an unbatched input; cut the input to its length instead."
         )
-    real = None if lengths is None else check_sample_lengths(lengths, batch=batch, steps=steps)
+    real = _real_lengths(lengths, x, weights)
     if hx is None:
         h0, c0 = _zeros(shape, batch, x)
     else:
@@ -161,6 +163,17 @@ def _prepare(
     return _Prepared(
         StackCall(shape, weights, x, h0, c0, real, layer.dropout, layer.training), batched
     )
+
+
+def _real_lengths(lengths: Lengths, x: Tensor, weights: list[LayerWeights]) -> Tensor | None:
+    if lengths is None:
+        return None
+    steps, batch = x.shape[:2]
+    # Looking at a value breaks a compiled graph; the kernels are an operator and look themselves.
+    is_traced = torch.compiler.is_compiling() and isinstance(lengths, Tensor)
+    if is_traced and uses_kernels([x, *flat(weights)]):
+        return check_traced_lengths(cast("Tensor", lengths), batch=batch)
+    return check_sample_lengths(lengths, batch=batch, steps=steps)
 
 
 def _run_packed(

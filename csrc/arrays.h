@@ -18,6 +18,7 @@ namespace nb = nanobind;
 
 using In = nb::ndarray<const float, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::device::cpu>;
+using Untyped = nb::ndarray<nb::ro, nb::device::cpu>;
 using Lengths = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu, nb::c_contig>;
 using Ids = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::device::cpu>;
 using Dimensions = std::vector<std::size_t>;
@@ -65,12 +66,29 @@ auto contiguous(const std::string& name, const std::optional<Array>& array,
   return array ? contiguous(name, *array, expected) : nullptr;
 }
 
+// Of an array that may be of several types; int16 stands for the bits of bfloat16.
+template <class Element>
+const Element* contiguous_of(const std::string& name, const Untyped& array,
+                             const Dimensions& expected) {
+  if (array.dtype() != nb::dtype<Element>()) {
+    throw nb::type_error((name + " is of another type than its precision takes").c_str());
+  }
+  return static_cast<const Element*>(contiguous(name, array, expected));
+}
+
 // (step, sample, size), the elements of a sample side by side.
 template <class Float, class Array>
 Grid<Float> grid(const std::string& name, const Array& array, const Dimensions& expected) {
   if (!has_shape(array, expected)) refuse(name, array, expected);
   if (array.shape(2) > 1 && array.stride(2) != 1) refuse(name, array, expected);
   return {array.data(), array.stride(0), array.stride(1)};
+}
+
+inline Precision precision_of(const std::string& name) {
+  if (name == "fp32") return Precision::fp32;
+  if (name == "bf16") return Precision::bf16;
+  if (name == "int8") return Precision::int8;
+  throw std::invalid_argument("there is no precision '" + name + "'");
 }
 
 inline Cell cell_of(const std::string& name) {

@@ -59,8 +59,8 @@ struct KernelTable {
                           std::size_t steps, const bool* is_real, const float* energy,
                           std::size_t size, float* scores);
 
-  // Lanes of a hash of some floats, updated; equal for equal floats.
-  void (*hash)(const float* values, std::size_t count, std::uint32_t* lanes);
+  // Lanes of a hash of some bytes, updated; equal for equal bytes.
+  void (*hash)(const void* bytes, std::size_t count, std::uint32_t* lanes);
 
   // Element by element, for the tests.
   void (*sigmoid)(const float* from, std::size_t count, float* to);

@@ -13,17 +13,24 @@
 #include <arm_neon.h>
 #endif
 
+// The instruction vpdpbusd takes one factor without sign.
+#if defined(__AVX512VNNI__) || (defined(__AVXVNNI__) && !defined(__AVX512F__))
+#define UNROLLED_ONE_UNSIGNED 1
+#else
+#define UNROLLED_ONE_UNSIGNED 0
+#endif
+
 namespace unrolled::UNROLLED_ISA {
 
 typedef std::int8_t Narrow __attribute__((vector_size(kWidth)));
 
 // Four values of a row, in all lanes.
 struct Four {
-#if defined(__AVX512VNNI__)
-  // The instruction takes one factor without sign: it is 128 more, which the panel takes back.
-  __m512i value;
+#if UNROLLED_ONE_UNSIGNED
+  // 128 more, which the panel takes back.
+  Integers value;
   explicit Four(std::int32_t word)
-      : value(_mm512_set1_epi32(word ^ static_cast<std::int32_t>(0x80808080))) {}
+      : value(Integers{} + (word ^ static_cast<std::int32_t>(0x80808080))) {}
 #elif defined(__AVX512BW__)
   __m512i size;
   __mmask64 negative;
@@ -55,8 +62,11 @@ struct Four {
   // sums + the four products of each lane.
   Integers added(Integers sums, const float* weights) const {
 #if defined(__AVX512VNNI__)
-    return bits<Integers>(
-        _mm512_dpbusd_epi32(bits<__m512i>(sums), value, _mm512_loadu_si512(weights)));
+    return bits<Integers>(_mm512_dpbusd_epi32(bits<__m512i>(sums), bits<__m512i>(value),
+                                              _mm512_loadu_si512(weights)));
+#elif UNROLLED_ONE_UNSIGNED
+    return bits<Integers>(_mm256_dpbusd_avx_epi32(bits<__m256i>(sums), bits<__m256i>(value),
+                                                  bits<__m256i>(load(weights))));
 #elif defined(__AVX512BW__)
     const __m512i weight = _mm512_loadu_si512(weights);
     const __m512i turned = _mm512_mask_sub_epi8(weight, negative, _mm512_setzero_si512(), weight);
@@ -95,7 +105,7 @@ struct Int8 {
 #else
   static constexpr std::size_t kRowsAtOnce = 4;
 #endif
-#if defined(__AVX512VNNI__)
+#if UNROLLED_ONE_UNSIGNED
   static constexpr std::size_t kHead = 3;  // biases, scales, what 128 times the weights add up to
 #else
   static constexpr std::size_t kHead = 2;

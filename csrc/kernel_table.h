@@ -67,4 +67,13 @@ struct KernelTable {
   void (*hyperbolic_tangent)(const float* from, std::size_t count, float* to);
 };
 
+// The part that is compiled again where there are instructions for products of a low precision. The
+// rest is that of the instruction set they come on top of, since panels are as wide.
+struct ForwardKernels {
+  decltype(KernelTable::forward_size) forward_size;
+  decltype(KernelTable::pack_forward) pack_forward;
+  decltype(KernelTable::multiply_input_rows) multiply_input_rows;
+  decltype(KernelTable::run_forward) run_forward;
+};
+
 }  // namespace unrolled

@@ -8,6 +8,7 @@
 
 #include "cells.h"
 #include "gemm.h"
+#include "kernel_table.h"
 #include "layer_kernels.h"
 #include "low_precision.h"
 
@@ -325,5 +326,8 @@ void run_forward(const Forward& task) {
       return run<Cell::lstm>(task);
   }
 }
+
+extern const ForwardKernels forward_kernels;
+const ForwardKernels forward_kernels{forward_size, pack_forward, multiply_input_rows, run_forward};
 
 }  // namespace unrolled::UNROLLED_ISA

@@ -76,9 +76,11 @@ class QuantizedLayer(nn.Module):
             raise ValueError(f"precision is {precision!r}; a layer is quantized to {known}.")
         reason = why_unavailable()
         if reason is not None:
-            raise RuntimeError(f"a quantized layer runs on the compiled kernels only, but {reason}.")
+            raise RuntimeError(
+                f"a quantized layer runs on the compiled kernels only, but {reason}."
+            )
         source = cast("RecurrentLayer", layer)
-        self.precision: Precision = cast("Precision", precision)
+        self.precision: Precision = precision
         self.shape: StackShape = source.shape
         self.batch_first = source.batch_first
         self.dropout = 0.0  # of inference
@@ -115,9 +117,7 @@ class QuantizedLayer(nn.Module):
             ValueError: a rank, size, type, device or length does not fit.
         """
         self.check_use()
-        output, hidden, cell = run_layer(
-            self, [], input, hx, lengths, self._engine(), self.error
-        )
+        output, hidden, cell = run_layer(self, [], input, hx, lengths, self._engine(), self.error)
         return output, hidden if cell is None else (hidden, cell)
 
     def unroll(
@@ -266,7 +266,7 @@ class QuantizedLayer(nn.Module):
         lengths = torch.as_tensor(exact.lengths)
         real = torch.arange(exact.steps)[:, None] < lengths[None, :]
         of_planes = [(found.hidden - exact.hidden).abs()]
-        if self.shape.has_cell_state:
+        if found.cell is not None and exact.cell is not None:
             of_planes.append((found.cell - exact.cell).abs())
         rows = [plane for planes in of_planes for plane in planes.flatten(0, 1)]
         top = torch.cat(rows[: self.shape.num_rows][-self.shape.num_directions :], dim=-1)

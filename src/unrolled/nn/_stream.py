@@ -52,14 +52,13 @@ class Stream:
             )
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
-        shape = layer.shape
+        shape, precision = layer.shape, "fp32"
         if isinstance(layer, QuantizedLayer):
             layer.check_use()
             like, rows, precision = layer.error, layer.weights_by_row(), layer.precision
         else:
             present = stack_weights(layer, shape)
             like, rows = present[0].weight_ih.detach(), [row.present() for row in present]
-            precision = "fp32"
         self.shape = shape
         self.batch_size = batch_size
         self._like = like

@@ -50,6 +50,7 @@ docs: $(VENV)/.dev ## Build the documentation into site/
 bench: $(VENV)/.dev ## Time the kernels and layers
 	$(BIN)/python benchmarks/panel_product.py --output benchmarks/results/panel_product.json
 	$(BIN)/python benchmarks/recurrent_layers.py --output benchmarks/results/recurrent_layers.json
+	$(BIN)/python benchmarks/low_precision.py --output benchmarks/results/low_precision.json
 
 bench-peers: $(VENV)/.peers ## Time the encoder-decoder beside yoyodyne (DATA=words.tsv)
 	$(BIN)/python benchmarks/encoder_decoder_vs_yoyodyne.py --data $(DATA) \

@@ -10,7 +10,6 @@ import numpy as np
 
 from unrolled import nn
 from unrolled.grid import StateGrid
-from unrolled.kernels import isa
 
 Array = Any
 
@@ -22,10 +21,10 @@ def bfloat16(values: Array) -> Array:
     return rounded.astype(np.uint32).view(np.float32).astype(np.float64)
 
 
-def product(values: Array, weight: Array, scale: Array | None) -> Array:
+def product(values: Array, weight: Array, scale: Array | None, isa: str) -> Array:
     """Values (batch, depth) float32 times a weight (columns, depth) of a low precision."""
     if scale is None:
-        exact = bfloat16(values) if isa().name == "avx512bf16" else values.astype(np.float64)
+        exact = bfloat16(values) if isa == "avx512bf16" else values.astype(np.float64)
         return exact @ weight.astype(np.float64).T
     largest = np.abs(values).max(axis=1, initial=0).astype(np.float32)
     with np.errstate(divide="ignore"):
@@ -40,14 +39,16 @@ def sigmoid(x: Array) -> Array:
 
 
 def next_state(
-    layer: nn.QuantizedLayer, suffix: str, x: Array, h: Array, c: Array | None
+    layer: nn.QuantizedLayer, suffix: str, x: Array, h: Array, c: Array | None, isa: str
 ) -> tuple[Array, Array | None]:
     """h and c of one step of one layer and direction from those before, for all samples."""
 
     def times(values: Array, name: str) -> Array:
         weight = getattr(layer, name + suffix)
         scale = getattr(layer, f"{name}{suffix}_scale", None)
-        return product(values, weight.float().numpy(), None if scale is None else scale.numpy())
+        return product(
+            values, weight.float().numpy(), None if scale is None else scale.numpy(), isa
+        )
 
     def bias(name: str) -> Array:
         found = getattr(layer, name + suffix, None)
@@ -70,7 +71,7 @@ def next_state(
 
 
 def largest_error(
-    layer: nn.QuantizedLayer, grid: StateGrid, x: Array, h0: Array, c0: Array | None
+    layer: nn.QuantizedLayer, grid: StateGrid, x: Array, h0: Array, c0: Array | None, isa: str
 ) -> float:
     """How far any state of a run is from what the states before it give, 1 + its size being 1.
 
@@ -80,6 +81,7 @@ def largest_error(
         x: its input, (step, batch, input).
         h0: its initial states.
         c0: likewise.
+        isa: the instruction set that ran.
     """
     hidden = grid.hidden.numpy()
     cells = None if grid.cell is None else grid.cell.numpy()
@@ -92,7 +94,7 @@ def largest_error(
             one = slice(sample, sample + 1)
             h, c = h0[number, one], None if c0 is None else c0[number, one]
             for step in range(length) if d == 0 else reversed(range(length)):
-                expected_h, expected_c = next_state(layer, suffix, below[step, one], h, c)
+                expected_h, expected_c = next_state(layer, suffix, below[step, one], h, c, isa)
                 h = hidden[at, d, step, one]
                 pairs = [(h, expected_h)]
                 if cells is not None:

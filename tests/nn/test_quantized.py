@@ -83,7 +83,8 @@ def test_every_state_is_what_the_arithmetic_says(isa: str, precision: str, data:
     with forced(isa):
         small = nn.QuantizedLayer(layer, precision, x)
         grid = small.unroll(x, h0 if c0 is None else (h0, c0), lengths)
-    error = largest_error(small, grid, x.numpy(), h0.numpy(), None if c0 is None else c0.numpy())
+    cell = None if c0 is None else c0.numpy()
+    error = largest_error(small, grid, x.numpy(), h0.numpy(), cell, isa)
     # An LSTM's projection reads an h that is no state, so its rounding may differ by a step of it.
     assert error < (5e-3 if kind == "projected" and precision == "int8" else 2e-5)
 
@@ -438,6 +439,13 @@ def under_grad(samples: Tensor) -> Any:
 def test_refusals(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@compiled
+def test_engine_for_tells_who_computes_it() -> None:
+    choice = nn.engine_for(nn.GRU(3, 4).quantize("int8"), torch.zeros(1, 1, 3))
+    assert choice.engine.name == "native"
+    assert choice.reason == "a quantized layer runs on the compiled kernels only"
 
 
 @compiled

@@ -54,12 +54,15 @@ def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineC
     """The engine that computes a layer on an input, and why it is that one.
 
     Args:
-        layer: an `RNN`, `GRU` or `LSTM`.
+        layer: an `RNN`, `GRU` or `LSTM`, quantized or not.
         input: as the layer takes it.
 
     Raises:
         TypeError, ValueError: as `RNN.forward` says.
     """
+    own = getattr(layer, "engine", None)
+    if isinstance(own, Engine):
+        return EngineChoice(own, "a quantized layer runs on the compiled kernels only")
     if isinstance(input, PackedSequence):
         padded, _ = pad_packed_sequence(input, batch_first=layer.batch_first)
     else:

@@ -117,7 +117,7 @@ class QuantizedLayer(nn.Module):
             ValueError: a rank, size, type, device or length does not fit.
         """
         self.check_use()
-        output, hidden, cell = run_layer(self, [], input, hx, lengths, self._engine(), self.error)
+        output, hidden, cell = run_layer(self, [], input, hx, lengths, self.engine, self.error)
         return output, hidden if cell is None else (hidden, cell)
 
     def unroll(
@@ -137,7 +137,12 @@ class QuantizedLayer(nn.Module):
             RuntimeError, TypeError, ValueError: as in `forward`.
         """
         self.check_use()
-        return unroll_layer(self, [], input, hx, lengths, self._engine(), self.error)
+        return unroll_layer(self, [], input, hx, lengths, self.engine, self.error)
+
+    @property
+    def engine(self) -> Engine:
+        """Who computes this layer: the kernels, whatever the engine in use is."""
+        return Engine("native", self._run, self._unroll)
 
     @property
     def report(self) -> QuantizationReport:
@@ -262,7 +267,7 @@ class QuantizedLayer(nn.Module):
             )
         finally:
             layer.train(was_training)
-        found = unroll_layer(self, [], samples, None, None, self._engine(), self.error)
+        found = unroll_layer(self, [], samples, None, None, self.engine, self.error)
         lengths = torch.as_tensor(exact.lengths)
         real = torch.arange(exact.steps)[:, None] < lengths[None, :]
         of_planes = [(found.hidden - exact.hidden).abs()]
@@ -276,10 +281,6 @@ class QuantizedLayer(nn.Module):
                 self.error[number, 0] = at_real_steps.max()
                 self.error[number, 1] = at_real_steps.mean()
         self.probe.copy_(torch.tensor([exact.steps, exact.batch, int(given)]))
-
-    def _engine(self) -> Engine:
-        """Who computes this layer."""
-        return Engine("native", self._run, self._unroll)
 
     def _run(self, call: StackCall) -> TopStates:
         kept = self._compute(call, cells=False)

@@ -51,6 +51,7 @@ bench: $(VENV)/.bench ## Time kernels and layers beside PyTorch and onnxruntime 
 	$(BIN)/python benchmarks/panel_product.py --output benchmarks/results/panel_product.json
 	$(BIN)/python benchmarks/recurrent_layers.py --output benchmarks/results/recurrent_layers.json
 	$(BIN)/python benchmarks/recurrent_claims.py --output benchmarks/results/recurrent_claims.json
+	$(BIN)/python benchmarks/low_precision.py --output benchmarks/results/low_precision.json
 	$(BIN)/python docs/assets/draw_kernels.py
 	$(BIN)/python benchmarks/kernel_tables.py
 

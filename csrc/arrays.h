@@ -22,6 +22,7 @@ namespace nb = nanobind;
 
 using In = nb::ndarray<const float, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::device::cpu>;
+using Untyped = nb::ndarray<nb::ro, nb::device::cpu>;
 using Lengths = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu, nb::c_contig>;
 using Ids = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::device::cpu>;
 using Dimensions = std::vector<std::size_t>;
@@ -53,7 +54,7 @@ bool has_shape(const Array& array, const Dimensions& expected) {
 
 template <class Array>
 bool is_aligned(const Array& array) {
-  return reinterpret_cast<std::uintptr_t>(array.data()) % sizeof(*array.data()) == 0;
+  return reinterpret_cast<std::uintptr_t>(array.data()) % array.itemsize() == 0;
 }
 
 // What is written must have a place for each of its elements, which an expanded array has not.
@@ -87,6 +88,16 @@ template <class Array>
 auto contiguous(const std::string& name, const std::optional<Array>& array,
                 const Dimensions& expected) {
   return array ? contiguous(name, *array, expected) : nullptr;
+}
+
+// Of an array that may be of several types; int16 stands for the bits of bfloat16.
+template <class Element>
+const Element* contiguous_of(const std::string& name, const Untyped& array,
+                             const Dimensions& expected) {
+  if (array.dtype() != nb::dtype<Element>()) {
+    throw nb::type_error((name + " is of another type than its precision takes").c_str());
+  }
+  return static_cast<const Element*>(contiguous(name, array, expected));
 }
 
 // (step, sample, size), the elements of a sample side by side.
@@ -146,13 +157,13 @@ class Places {
     for (const Array& array : arrays) add(name, array, is_written);
   }
 
-  template <class Scalar, class... Rest>
-  void add(const char* name, const nb::ndarray<Scalar, Rest...>& array, bool is_written) {
+  template <class... Kinds>
+  void add(const char* name, const nb::ndarray<Kinds...>& array, bool is_written) {
     if (array.size() == 0) return;
     const auto data = reinterpret_cast<std::uintptr_t>(array.data());
-    Place place{name, data, data + sizeof(Scalar), is_written};
+    Place place{name, data, data + array.itemsize(), is_written};
     for (std::size_t axis = 0; axis < array.ndim(); ++axis) {
-      const auto reach = static_cast<std::int64_t>(sizeof(Scalar)) * array.stride(axis) *
+      const auto reach = static_cast<std::int64_t>(array.itemsize()) * array.stride(axis) *
                          static_cast<std::int64_t>(array.shape(axis) - 1);
       (reach < 0 ? place.first : place.end) += static_cast<std::uintptr_t>(reach);
     }
@@ -178,6 +189,13 @@ inline Crew crew_of(std::size_t threads) {
                                 "; they must be at most " + std::to_string(kMost));
   }
   return Crew(threads);
+}
+
+inline Precision precision_of(const std::string& name) {
+  if (name == "fp32") return Precision::fp32;
+  if (name == "bf16") return Precision::bf16;
+  if (name == "int8") return Precision::int8;
+  throw std::invalid_argument("there is no precision '" + name + "'");
 }
 
 inline Cell cell_of(const std::string& name) {

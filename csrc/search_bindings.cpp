@@ -72,17 +72,16 @@ nb::list as_list(const std::vector<std::vector<FoundTarget>>& found) {
   return sources;
 }
 
-nb::list search_targets(const nb::object& py_stack,
-                        const std::vector<std::vector<In>>& stack_weights, const In& embedding,
-                        const std::optional<In>& query, const std::optional<In>& energy,
-                        const std::optional<In>& key, const std::optional<In>& key_bias,
-                        const In& from_memory, const In& from_state, const In& vocabulary,
-                        const In& vocabulary_bias, const In& memory, const Lengths& lengths,
-                        const In& h0, const std::optional<In>& c0, const Lengths& limits,
-                        std::size_t beam_size, std::size_t n_best, float length_penalty,
-                        std::int64_t begin, std::int64_t end,
-                        const std::vector<std::int64_t>& never, bool keeps_weights,
-                        std::size_t threads) {
+nb::list search_targets(const nb::object& py_stack, const WeightArrays& stack_weights,
+                        const In& embedding, const std::optional<In>& query,
+                        const std::optional<In>& energy, const std::optional<In>& key,
+                        const std::optional<In>& key_bias, const In& from_memory,
+                        const In& from_state, const In& vocabulary, const In& vocabulary_bias,
+                        const In& memory, const Lengths& lengths, const In& h0,
+                        const std::optional<In>& c0, const Lengths& limits, std::size_t beam_size,
+                        std::size_t n_best, float length_penalty, std::int64_t begin,
+                        std::int64_t end, const std::vector<std::int64_t>& never,
+                        bool keeps_weights, std::size_t threads) {
   Stack& stack = stack_of(py_stack);
   const StackSize& of_stack = stack.size();
   const bool has_cell = of_stack.cell == Cell::lstm;
@@ -137,7 +136,7 @@ nb::list search_targets(const nb::object& py_stack,
   std::vector<std::vector<FoundTarget>> found;
   {
     nb::gil_scoped_release released;
-    Crew crew(threads);
+    Crew crew = crew_of(threads);
     const AttentionDecoder decoder(stack, size, weights, sources, crew);
     found = search(decoder, limits.data(), options, crew);
   }

@@ -24,9 +24,6 @@ namespace unrolled {
 namespace {
 
 class PyStack {
- public:
-  using WeightArrays = std::vector<std::vector<In>>;
-
  private:
   struct Samples {
     std::size_t steps, count;
@@ -107,24 +104,65 @@ class PyStack {
     return shapes;
   }
 
-  template <class Result, class Array>
-  Result row_of(std::size_t row, const std::vector<Array>& arrays) const {
+  // `take(n, shape)` gives what is at place n among the arrays of a row.
+  template <class Result, class Take>
+  Result row_of(std::size_t row, std::size_t given, const Take& take) const {
     const std::vector<Dimensions> shapes = weight_shapes(row);
-    count("the weights of a row", arrays.size(), shapes.size());
+    count("the weights of a row", given, shapes.size());
     Result result{};
     std::size_t next = 0;
-    const auto take = [&] {
+    const auto following = [&] {
       const std::size_t number = next++;
-      return contiguous("weight " + std::to_string(number) + " of row " + std::to_string(row),
-                        arrays[number], shapes[number]);
+      return take(number, shapes[number]);
     };
-    result.input = take();
-    result.state = take();
+    result.input = following();
+    result.state = following();
     if (bias_) {
-      result.input_bias = take();
-      result.state_bias = take();
+      result.input_bias = following();
+      result.state_bias = following();
     }
-    if (size_.projected != 0) result.projection = take();
+    if (size_.projected != 0) result.projection = following();
+    return result;
+  }
+
+  static std::string name_of(std::size_t number, std::size_t row) {
+    return "weight " + std::to_string(number) + " of row " + std::to_string(row);
+  }
+
+  Weights plain_row(std::size_t row, const std::vector<Untyped>& arrays) const {
+    return row_of<Weights>(row, arrays.size(), [&](std::size_t number, const Dimensions& shape) {
+      return contiguous_of<float>(name_of(number, row), arrays[number], shape);
+    });
+  }
+
+  // As above, with weights of a low precision, and the scales of int8 after them.
+  Weights low_row(std::size_t row, const std::vector<Untyped>& arrays) const {
+    const std::vector<Dimensions> shapes = weight_shapes(row);
+    const bool is_int8 = size_.precision == Precision::int8, projects = size_.projected != 0;
+    const std::size_t scales = is_int8 ? 2 + projects : 0, after = shapes.size();
+    count("the weights of a row", arrays.size(), after + scales);
+    const auto low = [&](std::size_t number) -> const void* {
+      const std::string name = name_of(number, row);
+      if (is_int8) return contiguous_of<std::int8_t>(name, arrays[number], shapes[number]);
+      return contiguous_of<std::int16_t>(name, arrays[number], shapes[number]);
+    };
+    const auto floats = [&](std::size_t number, std::size_t size) {
+      return contiguous_of<float>(name_of(number, row), arrays[number], {size});
+    };
+    const std::size_t gates = shapes[0][0];
+    Weights result{};
+    result.low.input = low(0);
+    result.low.state = low(1);
+    if (bias_) {
+      result.input_bias = floats(2, gates);
+      result.state_bias = floats(3, gates);
+    }
+    if (projects) result.low.projection = low(after - 1);
+    if (is_int8) {
+      result.low.input_scale = floats(after, gates);
+      result.low.state_scale = floats(after + 1, gates);
+      if (projects) result.low.projection_scale = floats(after + 2, size_.projected);
+    }
     return result;
   }
 
@@ -133,15 +171,19 @@ class PyStack {
     if (arrays.empty()) return gradients;
     count("gradients", arrays.size(), size_.rows());
     for (std::size_t row = 0; row < arrays.size(); ++row) {
-      gradients[row] = row_of<Gradients>(row, arrays[row]);
+      gradients[row] = row_of<Gradients>(
+          row, arrays[row].size(), [&](std::size_t number, const Dimensions& shape) {
+            return contiguous(name_of(number, row), arrays[row][number], shape);
+          });
     }
     return gradients;
   }
 
  public:
   PyStack(const std::string& cell, std::size_t input, std::size_t units, std::size_t layers,
-          std::size_t directions, bool bias, std::size_t projected, const std::string& isa)
-      : size_{cell_of(cell), input, units, layers, directions, projected},
+          std::size_t directions, bool bias, std::size_t projected, const std::string& isa,
+          const std::string& precision)
+      : size_{cell_of(cell), input, units, layers, directions, projected, precision_of(precision)},
         bias_(bias),
         stack_(size_, kernels_of(isa)) {
     if (units == 0 || layers == 0 || directions < 1 || directions > 2) {
@@ -157,6 +199,12 @@ class PyStack {
     if (projected != 0 && size_.cell != Cell::lstm) {
       throw std::invalid_argument("only an LSTM can be projected");
     }
+    // So many products of int8 fit a sum of 32 bits.
+    constexpr std::size_t most = 133000;
+    if (size_.precision == Precision::int8 && std::max({input, units, size_.output()}) > most) {
+      throw std::invalid_argument("a layer of int8 reads " + std::to_string(most) +
+                                  " features at most");
+    }
   }
 
   PyStack(const PyStack&) = delete;
@@ -166,7 +214,8 @@ class PyStack {
     count("weights", arrays.size(), size_.rows());
     std::vector<Weights> weights;
     for (std::size_t row = 0; row < arrays.size(); ++row) {
-      weights.push_back(row_of<Weights>(row, arrays[row]));
+      weights.push_back(size_.precision == Precision::fp32 ? plain_row(row, arrays[row])
+                                                           : low_row(row, arrays[row]));
     }
     return weights;
   }
@@ -240,6 +289,9 @@ class PyStack {
                 const Out& grad_h0, const std::optional<Out>& grad_c0,
                 const std::vector<std::vector<Out>>& gradients, std::size_t slices,
                 std::size_t threads) {
+    if (size_.precision != Precision::fp32) {
+      throw std::invalid_argument("a stack of a low precision has no gradient");
+    }
     const Samples samples = samples_of(x, lengths, slices);
     const Dimensions h_shape{size_.rows(), samples.count, size_.state()};
     const Dimensions c_shape{size_.rows(), samples.count, size_.units};
@@ -365,7 +417,7 @@ void element_by_element(const In& from, const Out& to, const std::string& isa) {
 // the weights are those of the moment it was made.
 class PyStream {
  public:
-  PyStream(PyStack& stack, const PyStack::WeightArrays& weights, const Out& x, const Out& h,
+  PyStream(PyStack& stack, const WeightArrays& weights, const Out& x, const Out& h,
            const std::optional<Out>& c, const std::vector<Out>& outputs, std::size_t threads)
       : stack_(stack.stack()), x_(x), h_(h), c_(c), outputs_(outputs), threads_(threads) {
     const StackSize& size = stack_.size();
@@ -428,17 +480,17 @@ class PyStream {
 
 Stack& stack_of(const nb::object& stack) { return nb::cast<PyStack&>(stack).stack(); }
 
-std::vector<Weights> weights_of(const nb::object& stack,
-                                const std::vector<std::vector<In>>& weights) {
+std::vector<Weights> weights_of(const nb::object& stack, const WeightArrays& weights) {
   return nb::cast<PyStack&>(stack).weights_of(weights);
 }
 
 void bind_stack(nb::module_& module) {
   nb::class_<PyStack>(module, "Stack")
       .def(nb::init<const std::string&, std::size_t, std::size_t, std::size_t, std::size_t, bool,
-                    std::size_t, const std::string&>(),
+                    std::size_t, const std::string&, const std::string&>(),
            nb::arg("cell"), nb::arg("input"), nb::arg("units"), nb::arg("layers"),
-           nb::arg("directions"), nb::arg("bias"), nb::arg("projected"), nb::arg("isa"))
+           nb::arg("directions"), nb::arg("bias"), nb::arg("projected"), nb::arg("isa"),
+           nb::arg("precision") = "fp32")
       .def_prop_ro("gates_row", &PyStack::gates_row)
       .def("forward", &PyStack::forward, nb::arg("weights").noconvert(), nb::arg("x").noconvert(),
            nb::arg("h0").noconvert(), nb::arg("c0").noconvert().none(),
@@ -456,7 +508,7 @@ void bind_stack(nb::module_& module) {
            nb::arg("grad_c0").noconvert().none(), nb::arg("gradients").noconvert(),
            nb::arg("slices"), nb::arg("threads"));
   nb::class_<PyStream>(module, "Stream")
-      .def(nb::init<PyStack&, const std::vector<std::vector<In>>&, const Out&, const Out&,
+      .def(nb::init<PyStack&, const WeightArrays&, const Out&, const Out&,
                     const std::optional<Out>&, const std::vector<Out>&, std::size_t>(),
            nb::keep_alive<1, 2>(), nb::arg("stack"), nb::arg("weights").noconvert(),
            nb::arg("x").noconvert(), nb::arg("h").noconvert(), nb::arg("c").noconvert().none(),
@@ -466,7 +518,7 @@ void bind_stack(nb::module_& module) {
       "gates_row",
       [](const std::string& cell, std::size_t units, const std::string& isa) {
         check_size("units", units);
-        return kernels_of(isa).gates_row({cell_of(cell), 1, units, 0});
+        return kernels_of(isa).gates_row({cell_of(cell), 1, units, 0, Precision::fp32});
       },
       nb::arg("cell"), nb::arg("units"), nb::arg("isa"));
   module.def("additive_scores", &additive_scores, nb::arg("queries").noconvert(),

@@ -41,6 +41,22 @@ def test_the_picture_of_kernels(theme: str) -> None:
     assert committed == drawn, "run: python docs/assets/draw_kernels.py"
 
 
+def test_the_table_of_low_precision() -> None:
+    measured = json.loads((RESULTS / "low_precision.json").read_text("utf-8"))
+    rows = {(row["precision"], row["name"], row["cell"]): row for row in measured["cases"]}
+    page = (ROOT / "docs" / "kernels.md").read_text("utf-8")
+    number = r"([\d.]+) \(([\de.-]+)\) +\| "
+    pattern = rf"^\| (int8|bf16), (.+?) +\| {number}{number}([\d.]+) \(([\de.-]+)\) +\|$"
+    found = re.findall(pattern, page, re.M)
+    assert len(found) == 6
+    for precision, name, *figures in found:
+        pairs = zip(figures[::2], figures[1::2], strict=True)
+        for cell, (ratio, error) in zip(("GRU", "RNN", "LSTM"), pairs, strict=True):
+            row = rows[precision, name, cell]
+            assert float(ratio) == row["ratio"]["median"], (precision, name, cell)
+            assert float(error) == row["largest_error"], (precision, name, cell)
+
+
 def test_the_figures_beside_yoyodyne() -> None:
     measured = json.loads((RESULTS / "encoder_decoder_vs_yoyodyne.json").read_text("utf-8"))
     page = (ROOT / "docs" / "encoder-decoder.md").read_text("utf-8")

@@ -20,6 +20,9 @@ from ._gru_cell import GRUCell as GRUCell
 from ._layer_run import engine_for as engine_for
 from ._lstm import LSTM as LSTM
 from ._lstm_cell import LSTMCell as LSTMCell
+from ._quantization_report import QuantizationReport as QuantizationReport
+from ._quantization_report import StateError as StateError
+from ._quantized_layer import QuantizedLayer as QuantizedLayer
 from ._rnn import RNN as RNN
 from ._rnn_cell import RNNCell as RNNCell
 from ._stream import Stream as Stream

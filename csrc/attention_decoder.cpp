@@ -8,10 +8,6 @@ namespace unrolled {
 
 namespace {
 
-// Rows that go through all parts of a step together: enough to read the weights seldom, few enough
-// that what is computed of them stays in the cache of a core.
-constexpr std::size_t kBlock = 48;
-
 Aligned<float> packed(const KernelTable& kernels, const float* weight, const float* bias,
                       std::size_t columns, std::size_t depth) {
   Aligned<float> memory = aligned<float>(kernels.packed_size(columns, depth));
@@ -76,10 +72,10 @@ void AttentionDecoder::project(Crew& crew) {
   const auto multiply = [&](const float* weight, const float* bias, std::size_t columns) {
     const Aligned<float> weights = packed(kernels, weight, bias, columns, size_.memory);
     Aligned<float> result = aligned<float>(steps.size() * columns);
-    crew.run((steps.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-      const std::size_t first = block * kBlock;
-      const std::size_t count = std::min(kBlock, steps.size() - first);
-      float* to[kBlock];
+    crew.run((steps.size() + kRowsOfBlock - 1) / kRowsOfBlock, [&](std::size_t block) {
+      const std::size_t first = block * kRowsOfBlock;
+      const std::size_t count = std::min(kRowsOfBlock, steps.size() - first);
+      float* to[kRowsOfBlock];
       for (std::size_t row = 0; row < count; ++row) {
         to[row] = result.get() + (first + row) * columns;
       }
@@ -96,9 +92,9 @@ DecoderRows::DecoderRows(const AttentionDecoder& decoder, std::size_t most)
       kernels_(decoder.stack_.kernels()),
       size_(decoder.stack_.size()),
       most_(most),
-      samples_(kBlock),
-      lengths_(kBlock, 1) {
-  const std::size_t block = std::min(kBlock, most);
+      samples_(kRowsOfBlock),
+      lengths_(kRowsOfBlock, 1) {
+  const std::size_t block = std::min(kRowsOfBlock, most);
   const auto of_each_layer = [&](std::size_t rows, std::size_t size) {
     return std::vector<std::vector<float>>(size_.layers, std::vector<float>(rows * size));
   };
@@ -152,8 +148,8 @@ void DecoderRows::select(const std::vector<std::size_t>& rows) {
 
 void DecoderRows::step(const std::vector<std::size_t>& sources,
                        const std::vector<std::int64_t>& symbols) {
-  for (std::size_t first = 0; first < sources.size(); first += kBlock) {
-    const std::size_t count = std::min(kBlock, sources.size() - first);
+  for (std::size_t first = 0; first < sources.size(); first += kRowsOfBlock) {
+    const std::size_t count = std::min(kRowsOfBlock, sources.size() - first);
     run_stack(first, count, symbols.data() + first);
     attend(first, count, sources.data() + first);
   }
@@ -214,8 +210,8 @@ void DecoderRows::attend(std::size_t first, std::size_t count, const std::size_t
   const AttentionDecoder& decoder = decoder_;
   const DecoderSize& size = decoder.size_;
   const std::size_t state = size_.state();
-  const float *states[kBlock], *queries[kBlock], *fed[kBlock];
-  float *to_queries[kBlock], *to_fed[kBlock], *to_logits[kBlock];
+  const float *states[kRowsOfBlock], *queries[kRowsOfBlock], *fed[kRowsOfBlock];
+  float *to_queries[kRowsOfBlock], *to_fed[kRowsOfBlock], *to_logits[kRowsOfBlock];
   for (std::size_t row = 0; row < count; ++row) {
     queries[row] = states[row] = &outputs_.back()[row * state];
     fed[row] = to_fed[row] = &fed_[(first + row) * size.attentional];

@@ -20,6 +20,10 @@ namespace unrolled {
 // Rows of a batch that the product keeps in registers together.
 inline constexpr std::size_t kRowsInRegisters = 6;
 
+// Rows of a turn that are computed together, from their inputs to their states: enough to read the
+// weights seldom, few enough that their gates stay in the cache of a core.
+inline constexpr std::size_t kRowsOfBlock = 48;
+
 enum class Cell { rnn_tanh, rnn_relu, gru, lstm };
 
 // Of the weights in the products. States, biases and the equations of a cell are float32 in all.
@@ -121,7 +125,7 @@ struct Forward {
   Grid<float> h, c;              // c may have one place for all steps
   const float *h0, *c0;          // (batch, state), (batch, units)
   float *h_n, *c_n;
-  float* gates;     // rows of the slice, or of as many turns as `turns_at_once` says
+  float* gates;     // rows of the slice, or of what is computed together: a block, or some turns
   bool keep_gates;  // whether a row is kept for each real step
   std::size_t turns_at_once;
   std::size_t first_panel, end_panel;  // which units are this task's
@@ -131,9 +135,9 @@ struct Forward {
   const Progress* below;  // all tasks that compute x, if any do
   std::size_t below_count;
   bool below_entirely;  // whether all of x is needed before the first turn
-  const float** from;   // room for turns_at_once + 1 pointers for each sample
-  float** to;           // room for turns_at_once + 2 pointers for each sample
-  float* raw;           // room for a slot for each sample, with a projection
+  const float** from;   // room for a pointer for each sample and each row computed together
+  float** to;           // room for two for each sample and one for each row
+  float* raw;           // room for a slot for each row computed together, with a projection
   float* low;           // room for a low row for each row of the gates, where the precision is low
 };
 

@@ -16,10 +16,6 @@ namespace unrolled::UNROLLED_ISA {
 
 namespace {
 
-// Rows of a turn whose gates are computed together: enough to read the weights seldom, few enough
-// that their gates stay in the cache of a core.
-constexpr std::size_t kRowsOfBlock = 48;
-
 std::size_t input_slots(const LayerSize& size) { return size.gates(); }
 
 std::size_t state_slots(const LayerSize& size) { return size.slots() - size.first_state_slot(); }
@@ -201,6 +197,12 @@ void run_turn(const Forward& task, const Rows& rows, float* const* gates) {
   }
 }
 
+// Blocks of about the same size, so that none is too small to be worth its weights.
+std::size_t rows_of_block(std::size_t rows) {
+  const std::size_t blocks = (rows + kRowsOfBlock - 1) / kRowsOfBlock;
+  return ((rows + blocks - 1) / blocks + kRows - 1) / kRows * kRows;
+}
+
 template <Cell cell>
 void run(const Forward& task) {
   const LayerSize& size = task.size;
@@ -222,7 +224,7 @@ void run(const Forward& task) {
       for (std::size_t other = 0; other < task.beside_count; ++other) {
         await(task.beside[other], turn);
       }
-      const std::size_t block = in_one ? alive : kRowsOfBlock;
+      const std::size_t block = in_one ? alive : rows_of_block(alive);
       for (std::size_t row = 0; row < alive; row += block) {
         const Rows rows{turn, row, smaller(block, alive - row)};
         if (!in_one) multiply_inputs(task, rows, 1, x, gates);

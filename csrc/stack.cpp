@@ -204,6 +204,8 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
     const Slice& samples = batch.slices()[slice];
     const std::size_t at_once =
         std::max<std::size_t>(1, kRowsAtOnce / std::max<std::size_t>(1, samples.samples));
+    const std::size_t rows =
+        at_once > 1 ? at_once * samples.samples : std::min(samples.samples, kRowsOfBlock);
     Forward& task = tasks_[number];
     task.size = size.layer(layer);
     task.packed = weights[row].packed;
@@ -231,7 +233,7 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
     if (task.keep_gates) {
       task.gates = run.gates[row];
     } else {
-      floats_.push_back(aligned<float>(at_once * samples.samples * gates_row));
+      floats_.push_back(aligned<float>(rows * gates_row));
       task.gates = floats_.back().get();
     }
     task.done = &done_[number];
@@ -240,17 +242,17 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
     task.below = layer == 0 ? nullptr : &done_[first_of(layer - 1, slice)];
     task.below_count = layer == 0 ? 0 : directions * parts;
     task.below_entirely = directions == 2;
-    from_[number].resize((at_once + 1) * samples.samples);
-    to_[number].resize((at_once + 2) * samples.samples);
+    from_[number].resize(samples.samples + rows);
+    to_[number].resize(2 * samples.samples + rows);
     task.from = from_[number].data();
     task.to = to_[number].data();
     if (size.projected != 0) {
-      floats_.push_back(aligned<float>(samples.samples * gates_row));
+      floats_.push_back(aligned<float>(rows * gates_row));
       task.raw = floats_.back().get();
     }
     if (size.precision != Precision::fp32) {
       const std::size_t deepest = std::max({task.size.input, task.size.state(), task.size.units});
-      floats_.push_back(aligned<float>(at_once * samples.samples * LayerSize::low_row(deepest)));
+      floats_.push_back(aligned<float>(rows * LayerSize::low_row(deepest)));
       task.low = floats_.back().get();
     }
   }

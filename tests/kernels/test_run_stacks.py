@@ -11,7 +11,15 @@ import pytest
 
 HERE = Path(__file__).parent
 CSRC = HERE.parents[1] / "csrc"
-SHARED = ("instruction_sets.cpp", "stack.cpp", "stack_backward.cpp", "threads.cpp")
+SHARED = (
+    "instruction_sets.cpp",
+    "stack.cpp",
+    "stack_backward.cpp",
+    "threads.cpp",
+    "attention_decoder.cpp",
+    "search.cpp",
+)
+PROGRAMS = ("run_stacks", "run_search")
 KERNELS = ("kernels.cpp", "layer_forward.cpp", "layer_backward.cpp", "attention.cpp")
 X86 = {
     "baseline": [],
@@ -35,11 +43,10 @@ def build(
     on_top: dict[str, list[str]],
     machine: str,
     folder: Path,
-) -> Path:
-    """The program that runs stacks of many shapes."""
+) -> list[Path]:
+    """The programs that run stacks, and search with decoders, of many shapes."""
     all_flags = ["-std=c++20", "-ffp-contract=fast", f"-DUNROLLED_{machine}", f"-I{CSRC}", *flags]
     jobs = {f"{name}.o": [str(CSRC / name)] for name in SHARED}
-    jobs["main.o"] = [str(HERE / "run_stacks.cpp")]
     for isa, options in isas.items():
         for name in KERNELS:
             jobs[f"{isa}.{name}.o"] = [*options, f"-DUNROLLED_ISA={isa}", str(CSRC / name)]
@@ -48,10 +55,13 @@ def build(
         jobs[f"{isa}.layer_forward.cpp.o"] = [*options, f"-DUNROLLED_ISA={isa}", source]
     for target, job in jobs.items():
         subprocess.run([compiler, *all_flags, "-c", *job, "-o", str(folder / target)], check=True)
-    program = folder / "run_stacks"
     objects = [str(folder / target) for target in jobs]
-    subprocess.run([compiler, *all_flags, *objects, "-o", str(program), "-pthread"], check=True)
-    return program
+    programs = [folder / name for name in PROGRAMS]
+    for program in programs:
+        source = str(HERE / f"{program.name}.cpp")
+        linked = [source, *objects, "-o", str(program), "-pthread"]
+        subprocess.run([compiler, *all_flags, *linked], check=True)
+    return programs
 
 
 def run(command: list[str], runs: int) -> None:
@@ -74,7 +84,8 @@ def run(command: list[str], runs: int) -> None:
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
 def test_sanitizers_find_nothing(sanitizers: str, tmp_path: Path) -> None:
     flags = ["-O1", "-g1", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
-    run([str(build("g++", flags, X86, X86_ON_TOP, "X86", tmp_path))], 25)
+    for program in build("g++", flags, X86, X86_ON_TOP, "X86", tmp_path):
+        run([str(program)], 25)
 
 
 @pytest.mark.skipif(
@@ -82,5 +93,6 @@ def test_sanitizers_find_nothing(sanitizers: str, tmp_path: Path) -> None:
     reason=f"needs {CROSS} and {EMULATOR}; .ci/run installs them",
 )
 def test_neon_computes_the_same(tmp_path: Path) -> None:
-    program = build(CROSS, ["-O2", "-static"], {"neon": []}, NEON_ON_TOP, "NEON", tmp_path)
-    run([EMULATOR, str(program)], 60)
+    flags = ["-O2", "-static"]
+    for program in build(CROSS, flags, {"neon": []}, NEON_ON_TOP, "NEON", tmp_path):
+        run([EMULATOR, str(program)], 60)

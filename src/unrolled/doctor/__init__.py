@@ -1,0 +1,6 @@
+"""The doctor: finds in any PyTorch recurrent model the states that are misread."""
+
+from ._finding import Evidence as Evidence
+from ._finding import Finding as Finding
+from ._finding import UnrunCheck as UnrunCheck
+from ._report import Report as Report

@@ -80,6 +80,20 @@ class Mistake:
     reading: Reading | None = None
     """What the wrong code selects, where a selection from the grid is the point."""
 
+    @property
+    def probe_names(self) -> str:
+        """The probes in one line."""
+        return ", ".join(self.probes)
+
+    def text(self, width: int = 90) -> str:
+        """Its page for a terminal."""
+        from ._mistake_text import mistake_text
+
+        return mistake_text(self, width)
+
+    def __str__(self) -> str:
+        return self.text()
+
 
 def mended(code: str, changes: Mapping[str, str]) -> str:
     """The code with some of its text replaced.

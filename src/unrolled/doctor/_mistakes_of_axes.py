@@ -278,7 +278,8 @@ OF_AXES = (
         severity="error",
         wrong="PyTorch's recurrent layers take (step, batch, feature) unless they are made with "
         "batch_first=True. Given (batch, step, feature), the recurrence runs from sample to "
-        "sample, and each step is a sequence of its own.",
+        "sample, and each step is a sequence of its own. To the layer, and in the picture of what "
+        "it gives, a step is one of your samples, and a sample is one of your steps.",
         trains="No shape is wrong. The last step of each sample is still read, through the state "
         "that the samples before it left, and simple tasks are learned that way.",
         seen="A change of one sample moves the answers of the samples after it, and no earlier "
@@ -286,7 +287,7 @@ OF_AXES = (
         probes=("RF", "PERM"),
         wrong_code=_TIME_FIRST,
         right_code=mended(_TIME_FIRST, {"nn.GRU(8, 16)": "nn.GRU(8, 16, batch_first=True)"}),
-        reading=Reading("gru", "output[:, -1]", "output[-1]", batch_first=False),
+        reading=Reading("gru", "output[:, -1]", batch_first=False),
     ),
     Mistake(
         code="M08",

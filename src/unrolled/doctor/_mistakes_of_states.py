@@ -178,8 +178,9 @@ OF_STATES = (
         title="The last step of output is taken for the last state of both directions",
         severity="error",
         wrong="output[:, -1] holds both directions at the last step. The forward half has read the "
-        "whole input there. The reverse half begins at that step: it has taken one step and read "
-        "one symbol, where one layer runs.",
+        "whole input there. The reverse half "
+        "begins at that step: it has taken one step of its own, and with one layer it has read "
+        "one symbol.",
         trains="The forward half is right, so the model learns; it only learns no more than a "
         "forward layer of half the width would.",
         seen="The receptive field of the value ends where it should begin, and its reverse columns "
@@ -195,7 +196,7 @@ OF_STATES = (
         severity="error",
         wrong="output at lengths - 1 is the last state of the forward direction, sample by sample. "
         "The reverse direction of each sample begins at that very step: its half of the vector has "
-        "read one symbol, where one layer runs.",
+        "taken one step of its own, and with one layer it has read one symbol.",
         trains="Gathering at lengths - 1 is the right way for a forward layer, and the forward "
         "half is right here too.",
         seen="The receptive field is measured for each sample with its own length, and the reverse "
@@ -284,8 +285,8 @@ OF_STATES = (
         title="The summary is taken from output at the END symbol",
         severity="error",
         wrong="The place of the END symbol is where the forward direction ends and the reverse "
-        "direction begins. The reverse half of output there has read the END symbol alone, where "
-        "one layer runs, and that is the same symbol in every sample.",
+        "direction begins. With one layer the reverse half of output there has read the "
+        "END symbol alone, and that is the same in every sample.",
         trains="The forward half carries the model. The reverse half is nearly constant, and the "
         "head learns to pass over it.",
         seen="The reverse columns do not change when any symbol but the last one does.",

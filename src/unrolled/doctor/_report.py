@@ -25,3 +25,49 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing worse than a note was found."""
         return all(finding.severity == "note" for finding in self.findings)
+
+    def text(self, width: int = 100) -> str:
+        """The report for a terminal, its sentences in lines of at most `width` columns."""
+        from ._report_text import render_text
+
+        return render_text(self, width)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The report as JSON; `Report.from_json` reads it back."""
+        from ._report_json import render_json
+
+        return render_json(self, indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """The report that `to_json` wrote.
+
+        Raises:
+            ValueError: the text is no report of the doctor, or one of a newer format.
+        """
+        from ._report_json import read_json
+
+        return read_json(text)
+
+    def to_html(self) -> str:
+        """The report as one self-contained HTML page."""
+        from ._report_html import render_html
+
+        return render_html(self)
+
+    def to_junit(self) -> str:
+        """The report as JUnit's XML: a test case for each check."""
+        from ._report_junit import render_junit
+
+        return render_junit(self)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        from ._report_html import render_fragment
+
+        return render_fragment(self)

@@ -62,6 +62,8 @@ def seeded(make: Callable[[], Any]) -> Any:
     with torch.random.fork_rng(), warnings.catch_warnings():
         # Of M27 the layer itself warns when it is made; people ignore it.
         warnings.filterwarnings("ignore", message="dropout")
+        # PyTorch says once that it computes projections without oneDNN.
+        warnings.filterwarnings("ignore", message="LSTM with projections")
         torch.manual_seed(20)
         return make()
 
@@ -70,7 +72,9 @@ PAIRS: list[Pair] = []
 CORRECT: list[Case] = []
 
 
-def _name(cls: type) -> str:
+def _name(cls: Any) -> str:
+    if cls.__name__.islower():
+        return str(cls.__name__).replace("_", "-")
     return "".join(
         "-" + letter.lower() if letter.isupper() and place else letter.lower()
         for place, letter in enumerate(cls.__name__)

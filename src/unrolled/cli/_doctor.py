@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
 
-from ..errors import UsageError
-from ._input_spec import example_inputs, read_input
+from ..errors import ModelError, UsageError
+from ._input_spec import InputSpec, example_inputs, read_input
 from ._parser import CommandParser
 from ._values import text, whole, wholes
 from ._whole_file import check_place, write_whole
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FOUND_EXIT = 1
 _FILES = ("json", "html", "junit")
+_WITHOUT_A_RUN = frozenset({"M27"})  # the checks that ask only how a layer was made
 
 
 def doctor_parser() -> CommandParser:
@@ -53,8 +54,8 @@ def doctor_parser() -> CommandParser:
     catalogue.add_argument("--list", action="store_true", help="all of them, a line each")
     example = parser.add_argument_group(
         "the example",
-        "What the model is called with. Give two samples or more, of more steps than one, and of "
-        "different\n  lengths where the model takes lengths: what has only one value hides mistakes.",
+        "What the model is called with. Three samples or more, of four steps or more, and of "
+        "different\n  lengths where the model takes lengths, show most.",
     )
     example.add_argument(
         "--input",
@@ -106,3 +107,60 @@ def run(arguments: Sequence[str]) -> int:
             print(f"wrote {options[ending]}", file=sys.stderr)
     sys.stdout.write(report.text())
     return 0 if report.ok else FOUND_EXIT
+
+
+def _tell(options: Namespace) -> None:
+    """One mistake, or all of them; none of it needs PyTorch."""
+    if options.model is not None:
+        given = "--explain" if options.explain else "--list"
+        raise UsageError(f"{given} is in place of MODEL; leave out one of the two")
+    if options.input:
+        raise UsageError("MODEL is missing; see unrolled doctor --help")
+    from ..doctor import MISTAKES, mistake
+    from ..doctor._mistake_text import mistakes_text
+
+    if options.explain:
+        sys.stdout.write(mistake(options.explain).text())
+        return
+    sys.stdout.write(mistakes_text(MISTAKES.values()))
+    print("\nOne of them in full: unrolled doctor --explain M03", file=sys.stderr)
+
+
+def _codes(given: str | None) -> tuple[str, ...] | None:
+    """The codes of `--checks`, each as the catalogue writes it."""
+    if given is None:
+        return None
+    from ..doctor import mistake
+
+    return tuple(dict.fromkeys(mistake(code).code for code in given.split(",")))
+
+
+def _report(
+    options: Namespace, specs: Sequence[InputSpec], codes: tuple[str, ...] | None
+) -> Report:
+    """What the doctor finds in the user's model.
+
+    Raises:
+        ModelError: the model could not be run, or its code fails.
+        UsageError: there is no such model, or nothing to call it with.
+    """
+    from ._user_model import load_model
+
+    by_place, by_name = example_inputs(specs, options.lengths)
+    module, examples = load_model(options.model)
+    if not specs:
+        by_place = examples
+    from ..doctor import diagnose
+
+    report = diagnose(
+        module,
+        *by_place,
+        keywords=by_name,
+        lengths=None if options.lengths is None else list(options.lengths),
+        batch_dim=options.batch_dim,
+        time_dim=options.time_dim,
+        checks=codes,
+    )
+    if report.not_run and not report.findings and set(report.checks_run) <= _WITHOUT_A_RUN:
+        raise ModelError(f"{options.model} could not be looked at: {report.not_run[0].why}")
+    return report

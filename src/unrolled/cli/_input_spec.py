@@ -1,4 +1,4 @@
-"""What `--input` describes: a tensor of random numbers, ids, lengths, a mask, or what a file holds."""
+"""What `--input` describes: random numbers, ids, lengths, a mask, or what a file holds."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def example_inputs(
         value = _value(spec, lengths, specs, random)
         if not spec.name:
             if by_name:
-                raise UsageError(f"--input {spec.given!r} stands after one with a name; put it first")
+                raise UsageError(
+                    f"--input {spec.given!r} stands after one with a name; put it first"
+                )
             by_place.append(value)
         elif spec.name in by_name:
             raise UsageError(f"--input gives {spec.name!r} twice; give it once")

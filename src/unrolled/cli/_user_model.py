@@ -46,7 +46,9 @@ def _imported(place: str) -> ModuleType:
             if fault.name is None or not f"{place}.".startswith(f"{fault.name}."):
                 raise ModelError(_failed(place, fault)) from fault
             file = " (a file is given with its ending .py)" if "/" in place else ""
-            raise UsageError(f"there is no module {place!r}{file}; give one that is there") from None
+            raise UsageError(
+                f"there is no module {place!r}{file}; give one that is there"
+            ) from None
         except Exception as fault:
             raise ModelError(_failed(place, fault)) from fault
     path = Path(place)

@@ -1,4 +1,10 @@
-"""The doctor: finds in any PyTorch recurrent model the states that are misread."""
+"""The doctor: finds in any PyTorch recurrent model the states that are misread.
+
+What needs PyTorch comes when it is first used, so that a mistake can be explained without it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ._catalogue import MISTAKES as MISTAKES
 from ._catalogue import mistake as mistake
@@ -8,3 +14,14 @@ from ._finding import UnrunCheck as UnrunCheck
 from ._mistake import Mistake as Mistake
 from ._mistake import Reading as Reading
 from ._report import Report as Report
+
+if TYPE_CHECKING:
+    from ._diagnose import diagnose as diagnose
+
+_LATER = {"diagnose": "._diagnose"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -38,8 +38,8 @@ def doctor_parser() -> CommandParser:
         "that\nreturns a module or (module, example inputs). It is called without arguments.\n\n"
         "Exit code: 0 where nothing worse than a note was found, 1 where something was, 2 where\n"
         "the model could not be looked at.",
-        examples="  unrolled doctor my_model.py:build --input float[4,7,16]\n"
-        '  unrolled doctor my_model.py:Tagger --input "ids[4,7]<100" --input lengths[7,5,3,2]\n'
+        examples='  unrolled doctor my_model.py:build --input "float[4,7,16]"\n'
+        '  unrolled doctor my_model.py:Tagger --input "ids[4,7]<100" --input "lengths[7,5,3,2]"\n'
         "  unrolled doctor my_model.py:build --input batch.npz --html doctor.html\n"
         "  unrolled doctor --explain M03",
     )

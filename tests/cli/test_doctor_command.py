@@ -32,6 +32,10 @@ def broken():
     raise RuntimeError("no weights here")
 
 
+def leaves():
+    raise SystemExit(0)
+
+
 def needy(size):
     return size
 
@@ -128,7 +132,7 @@ X = "--input=float[4,7,8]"
         (["nowhere.py:build", X], "nowhere.py: there is no such file; give one that is there"),
         (["nowhere:build", X], "there is no module 'nowhere'; give one that is there"),
         (["FILE:biuld", X], "has no 'biuld' (did you mean 'build'?); give a function"),
-        (["FILE:number", X], "gives a int; it should give a torch.nn.Module"),
+        (["FILE:number", X], "gives an object of type int; it should give a torch.nn.Module"),
         (["FILE:broken", X], "RuntimeError: no weights here; it is called without arguments"),
         (["FILE:needy", X], "missing 1 required positional argument: 'size'"),
         (["FILE:build"], "could not be looked at: no example inputs were given"),
@@ -140,6 +144,10 @@ X = "--input=float[4,7,8]"
         (["FILE:build", "--input=ids[4,7]"], "ids need a bound, such as ids[4,7]<100"),
         (["FILE:build", "--input=ids[4,7]<1"], "the bound of ids must be 2 or more"),
         (["FILE:build", "--input=float[4]<9"], "only ids have a bound"),
+        (["FILE:build", "--input=float[99999999,99999999]"], "is too large to be made here"),
+        (["FILE:build", "--input=ids[2,2]<99999999999999999999"], "is too large to be made"),
+        (["FILE:build", X, "--target=x"], "--input 'x' describes no input"),
+        (["FILE:leaves", X], "failed at FILE:"),
         (["FILE:build", "--input=mask"], "needs lengths; give --lengths 7,5,3 too"),
         (["FILE:build", "--input=x=mask", X, "--lengths=7,5"], "stands after one with a name"),
         (["FILE:build", "--input=no.npz"], "no.npz: there is no such file"),
@@ -152,7 +160,7 @@ def test_what_can_not_be_done_is_one_sentence(
     assert main(["doctor", *(one.replace("FILE", wrong) for one in arguments)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert sentence in err
+    assert sentence.replace("FILE", wrong) in err
     assert err.startswith("unrolled doctor: ")
     assert err.count("\n") == 1
 

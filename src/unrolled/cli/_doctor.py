@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,13 @@ def doctor_parser() -> CommandParser:
     )
     example.add_argument(
         "--time_dim", type=whole(0), metavar="N", help="the dimension of steps; else it is found"
+    )
+    example.add_argument(
+        "--target",
+        type=text,
+        metavar="EXAMPLE",
+        help="what the model should give, in the same forms: of a predictor the symbols that come "
+        "next, of converted weights the other framework's result",
     )
     parser.add_argument(
         "--checks", type=text, metavar="CODE,CODE", help="look for these alone, such as M01,M03"
@@ -147,6 +155,8 @@ def _report(
     from ._user_model import load_model
 
     by_place, by_name = example_inputs(specs, options.lengths)
+    target = replace(read_input(options.target), name="") if options.target else None
+    wanted = example_inputs([target], options.lengths)[0][0] if target else None
     module, examples = load_model(options.model)
     if not specs:
         by_place = examples
@@ -159,6 +169,7 @@ def _report(
         lengths=None if options.lengths is None else list(options.lengths),
         batch_dim=options.batch_dim,
         time_dim=options.time_dim,
+        target=wanted,
         checks=codes,
     )
     if report.not_run and not report.findings and set(report.checks_run) <= _WITHOUT_A_RUN:

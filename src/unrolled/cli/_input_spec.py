@@ -123,12 +123,23 @@ def _value(
             return torch.tensor(spec.sizes)
         case "mask":
             return _mask(spec, lengths, specs)
-        case "ids":
-            ids = torch.randint(1, spec.below, spec.sizes, generator=random)
-            return _padded(ids, lengths) if len(spec.sizes) == 2 else ids
         case _:
-            kind = torch.float32 if spec.kind == "float" else getattr(torch, spec.kind)
-            return torch.randn(spec.sizes, generator=random).to(kind)
+            try:
+                return _random(spec, lengths, random)
+            except (RuntimeError, OverflowError, TypeError, MemoryError):
+                raise UsageError(
+                    f"--input {spec.given!r} is too large to be made here; give smaller numbers"
+                ) from None
+
+
+def _random(spec: InputSpec, lengths: Sequence[int] | None, random: Generator) -> Tensor:
+    import torch
+
+    if spec.kind == "ids":
+        ids = torch.randint(1, spec.below, spec.sizes, generator=random)
+        return _padded(ids, lengths) if len(spec.sizes) == 2 else ids
+    kind = torch.float32 if spec.kind == "float" else getattr(torch, spec.kind)
+    return torch.randn(spec.sizes, generator=random).to(kind)
 
 
 def _padded(ids: Tensor, lengths: Sequence[int] | None) -> Tensor:

@@ -49,7 +49,7 @@ def _imported(place: str) -> ModuleType:
             raise UsageError(
                 f"there is no module {place!r}{file}; give one that is there"
             ) from None
-        except Exception as fault:
+        except (Exception, SystemExit) as fault:
             raise ModelError(_failed(place, fault)) from fault
     path = Path(place)
     if not path.is_file():
@@ -62,7 +62,7 @@ def _imported(place: str) -> ModuleType:
     sys.modules.setdefault(path.stem, module)
     try:
         spec.loader.exec_module(module)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise ModelError(_failed(place, fault)) from fault
     return module
 
@@ -88,7 +88,7 @@ def _built(found: Any, given: str) -> tuple[Module, tuple[Any, ...]]:
     if callable(found) and not isinstance(found, Module):
         try:
             found = found()
-        except Exception as fault:
+        except (Exception, SystemExit) as fault:
             raise ModelError(
                 f"{_failed(f'{given}()', fault)}; it is called without arguments"
             ) from fault
@@ -98,13 +98,13 @@ def _built(found: Any, given: str) -> tuple[Module, tuple[Any, ...]]:
         examples = rest[0] if together else tuple(rest)
     if not isinstance(found, Module):
         raise ModelError(
-            f"{given} gives a {type(found).__name__}; it should give a torch.nn.Module, or a tuple "
-            "of one and its example inputs"
+            f"{given} gives an object of type {type(found).__name__}; it should give a "
+            "torch.nn.Module, or a tuple of one and its example inputs"
         )
     return found, examples
 
 
-def _failed(what: str, fault: Exception) -> str:
+def _failed(what: str, fault: BaseException) -> str:
     """What the user's code raised, and on which line of it."""
     trace = fault.__traceback__
     where = ""

@@ -16,9 +16,17 @@ from ._mistake import Reading as Reading
 from ._report import Report as Report
 
 if TYPE_CHECKING:
+    from ._convention import Convention as Convention
     from ._diagnose import diagnose as diagnose
+    from ._which_convention import ConventionMatch as ConventionMatch
+    from ._which_convention import which_convention as which_convention
 
-_LATER = {"diagnose": "._diagnose"}
+_LATER = {
+    "Convention": "._convention",
+    "ConventionMatch": "._which_convention",
+    "diagnose": "._diagnose",
+    "which_convention": "._which_convention",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -126,7 +126,7 @@ def _value(
         case _:
             try:
                 return _random(spec, lengths, random)
-            except (RuntimeError, OverflowError, TypeError, MemoryError):
+            except (RuntimeError, ValueError, OverflowError, TypeError, MemoryError):
                 raise UsageError(
                     f"--input {spec.given!r} is too large to be made here; give smaller numbers"
                 ) from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..explanation import Report as Picture
 from ..explanation import explain_selection
-from ..grid import StackShape
+from ..grid import Cell, StackShape
 from ._finding import Severity
 
 
@@ -15,7 +15,7 @@ from ._finding import Severity
 class Reading:
     """What an expression reads from the tensors of a recurrent stack that need not exist."""
 
-    cell: str
+    cell: Cell
     select: str
     """What the wrong code takes."""
     instead: str = ""

@@ -1,5 +1,6 @@
 """The doctor: finds in any PyTorch recurrent model the states that are misread."""
 
+from ._diagnose import diagnose as diagnose
 from ._finding import Evidence as Evidence
 from ._finding import Finding as Finding
 from ._finding import UnrunCheck as UnrunCheck

@@ -1,0 +1,301 @@
+"""Watches a model run: recurrent layers, softmaxes, views and embeddings, with no look at its source."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.overrides import TorchFunctionMode
+
+from .. import nn as ours
+from ._layer_run import LayerRun, Lookup, PaddedAgain, Reshape, SoftmaxCall, cut
+
+_STACKS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "rnn", "rnn_relu": "rnn"}
+_CELLS = {f"{name}_cell": cell for name, cell in _STACKS.items()}
+_OUR_STACKS = (ours.RNN, ours.GRU, ours.LSTM)
+_OUR_CELLS = (ours.RNNCell, ours.GRUCell, ours.LSTMCell)
+_OUR_NAMES = {
+    ours.RNN: "rnn",
+    ours.GRU: "gru",
+    ours.LSTM: "lstm",
+    ours.RNNCell: "rnn",
+    ours.GRUCell: "gru",
+    ours.LSTMCell: "lstm",
+}
+_PRODUCTS = {"bmm", "matmul", "__matmul__"}
+_RESHAPES = {"view", "reshape", "flatten", "unflatten"}
+
+
+class OutOfTime(BaseException):
+    """The time for a check is over. Not an `Exception`, so that no model swallows it."""
+
+
+class Recorder(TorchFunctionMode):
+    """What one run of a model did.
+
+    Args:
+        model: whose submodules are named.
+        cutting: whether what recurrent layers and embeddings give is cut from what they read.
+        deadline: by `time.monotonic`; past it the run is left.
+    """
+
+    def __init__(self, model: nn.Module, *, cutting: bool, deadline: float) -> None:
+        super().__init__()
+        self.model = model
+        self.cutting = cutting
+        self.deadline = deadline
+        self.runs: list[LayerRun] = []
+        self.softmaxes: list[SoftmaxCall] = []
+        self.reshapes: list[Reshape] = []
+        self.padded: list[PaddedAgain] = []
+        self.lookups: list[Lookup] = []
+        self.products: list[tuple[Tensor, Tensor]] = []
+        """What was multiplied as matrices."""
+        self.attends = False
+        """Whether `scaled_dot_product_attention` or a multi-head attention ran."""
+        self.place: list[str] = []
+        self.asleep = 0
+
+    @property
+    def module(self) -> str:
+        """Where the model is."""
+        return self.place[-1] if self.place else ""
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Hooks that know where the model is, while it runs."""
+        handles = []
+        names: dict[int, str] = {}
+        for name, module in self.model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            names[id(module)] = name
+            handles.append(module.register_forward_pre_hook(self._enter(name), with_kwargs=True))
+            handles.append(
+                module.register_forward_hook(self._leave(), with_kwargs=True, always_call=True)
+            )
+        try:
+            with self:
+                yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, name: str) -> Any:
+        def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
+            self.place.append(name)
+            if isinstance(module, _OUR_STACKS + _OUR_CELLS):
+                self.asleep += 1
+
+        return hook
+
+    def _leave(self) -> Any:
+        def hook(module: nn.Module, args: Any, kwargs: Any, result: Any) -> Any:
+            place = self.place.pop() if self.place else ""
+            if not isinstance(module, _OUR_STACKS + _OUR_CELLS):
+                return None
+            self.asleep -= 1
+            if result is None:
+                return None
+            self.asleep += 1
+            try:
+                return self._ours(place, module, args, kwargs, result)
+            finally:
+                self.asleep -= 1
+
+        return hook
+
+    def _cut(self, tensor: Any) -> Any:
+        return cut(tensor) if self.cutting and isinstance(tensor, Tensor) else tensor
+
+    def _given(self, tensor: Any) -> Any:
+        """What the model gets of a leaf: a copy, which it may write into."""
+        return tensor.clone() if self.cutting and isinstance(tensor, Tensor) else tensor
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Watch one function of PyTorch being called."""
+        kwargs = kwargs or {}
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
+        name = getattr(func, "__name__", "")
+        if self.asleep:
+            return func(*args, **kwargs)
+        if name == "_set_grad_enabled":
+            return None  # who reads what is seen through gradients, so they stay on
+        if name in _STACKS and len(args) >= 8:
+            return self._stack(_STACKS[name], func, args)
+        if name in _CELLS and len(args) >= 4:
+            return self._cell(_CELLS[name], func, args, kwargs)
+        result = func(*args, **kwargs)
+        if name == "embedding" and len(args) >= 2:
+            return self._embedding(args, result)
+        if name == "softmax":
+            self._softmax(args, kwargs, result)
+        elif name in _RESHAPES and isinstance(result, Tensor) and args:
+            self.reshapes.append(Reshape(self.module, args[0], result))
+        elif name in _PRODUCTS and len(args) >= 2 and isinstance(args[1], Tensor):
+            self.products.append((args[0], args[1]))
+        elif name == "_pad_packed_sequence":
+            self.padded.append(PaddedAgain(self.module, not args[2], result[0]))
+        elif name in ("scaled_dot_product_attention", "multi_head_attention_forward"):
+            self.attends = True
+        return result
+
+    def _stack(self, cell: str, func: Any, args: tuple[Any, ...]) -> Any:
+        packed = isinstance(args[3], (list, tuple))
+        if packed:
+            input, sizes, state, _, _, layers, _, _, both = args[:9]
+            steps_first = True
+        else:
+            input, state, _, _, layers, _, _, both, batch_first = args[:9]
+            sizes, steps_first = None, not batch_first
+        result = func(*args)
+        output, h_n, *rest = (self._cut(tensor) for tensor in result)
+        h_0, c_0 = (state[0], state[1]) if cell == "lstm" else (state, None)
+        self.runs.append(
+            LayerRun(
+                len(self.runs),
+                self.module,
+                cell,
+                False,
+                layers,
+                2 if both else 1,
+                steps_first,
+                sizes,
+                input,
+                h_0,
+                c_0,
+                output,
+                h_n,
+                rest[0] if rest else None,
+            )
+        )
+        return tuple(self._given(tensor) for tensor in (output, h_n, *rest))
+
+    def _cell(self, cell: str, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        input, state = args[:2]
+        if cell == "lstm":
+            h_n, c_n = (self._cut(tensor) for tensor in result)
+            h_0, c_0 = state[0], state[1]
+        else:
+            h_n, c_n, h_0, c_0 = self._cut(result), None, state, None
+        self._add_cell(self.module, cell, input, h_0, c_0, h_n, c_n)
+        given = self._given(h_n)
+        return (given, self._given(c_n)) if cell == "lstm" else given
+
+    def _add_cell(
+        self, place: str, cell: str, input: Any, h_0: Any, c_0: Any, h_n: Any, c_n: Any
+    ) -> None:
+        self.runs.append(
+            LayerRun(
+                len(self.runs),
+                place,
+                cell,
+                True,
+                1,
+                1,
+                True,
+                None,
+                input,
+                h_0,
+                c_0,
+                None,
+                h_n,
+                c_n,
+            )
+        )
+
+    def _embedding(self, args: tuple[Any, ...], result: Tensor) -> Tensor:
+        ids = args[0] if not torch.is_floating_point(args[0]) else args[1]
+        vectors: Tensor = self._cut(result) if self.cutting else result
+        if not self.cutting and not vectors.requires_grad:
+            vectors = cut(vectors)
+        self.lookups.append(Lookup(self.module, ids.detach().clone(), vectors))
+        return vectors.clone()
+
+    def _softmax(self, args: tuple[Any, ...], kwargs: Any, result: Tensor) -> None:
+        dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
+        if dim is None:
+            dim = 0 if result.dim() in (0, 1, 3) else 1
+        if isinstance(dim, int) and result.dim():
+            self.softmaxes.append(SoftmaxCall(self.module, args[0], result, dim % result.dim()))
+
+    def _ours(self, place: str, module: Any, args: Any, kwargs: Any, result: Any) -> Any:
+        """A layer of `unrolled.nn`, whose operators are its own affair."""
+        cell = _OUR_NAMES[type(module)] if type(module) in _OUR_NAMES else "rnn"
+        names = ("input", "hx", "lengths")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        input, state = given["input"], given.get("hx")
+        if isinstance(module, _OUR_CELLS):
+            if cell == "lstm":
+                h_n, c_n = (self._cut(tensor) for tensor in result)
+            else:
+                h_n, c_n = self._cut(result), None
+            zeros = torch.zeros_like(h_n)
+            h_0, c_0 = zeros, None
+            if cell == "lstm":
+                h_0, c_0 = state if state is not None else (zeros, torch.zeros_like(c_n))
+            elif state is not None:
+                h_0 = state
+            self._add_cell(place, cell, input, h_0, c_0, h_n, c_n)
+            given_h = self._given(h_n)
+            return (given_h, self._given(c_n)) if cell == "lstm" else given_h
+        output, final = result
+        packed = output if isinstance(output, PackedSequence) else None
+        sizes = packed.batch_sizes if packed is not None else None
+        batched = packed is not None or input.dim() == 3
+
+        def ordered(tensor: Any) -> Any:
+            """A state as the run holds it: with a batch, and in the order of a pack."""
+            if tensor is None or (batched and (packed is None or packed.sorted_indices is None)):
+                return tensor
+            return tensor.index_select(1, packed.sorted_indices) if packed else tensor.unsqueeze(1)
+
+        def returned(tensor: Any) -> Any:
+            given = self._given(tensor)
+            if packed is not None and packed.unsorted_indices is not None:
+                return given.index_select(1, packed.unsorted_indices)
+            return given if batched else given.squeeze(1)
+
+        h_n, c_n = (final if cell == "lstm" else (final, None))
+        h_n, c_n = self._cut(ordered(h_n)), self._cut(ordered(c_n))
+        h_0, c_0 = torch.zeros_like(h_n), None if c_n is None else torch.zeros_like(c_n)
+        if state is not None:
+            h_0, c_0 = (ordered(s) for s in (state if cell == "lstm" else (state, None)))
+        data = packed.data if packed is not None else output
+        data = self._cut(data if batched else data.unsqueeze(1))
+        entered = input.data if packed is not None else input
+        self.runs.append(
+            LayerRun(
+                len(self.runs),
+                place,
+                cell,
+                False,
+                module.num_layers,
+                2 if module.bidirectional else 1,
+                packed is not None or not module.batch_first or not batched,
+                sizes,
+                entered if batched else entered.unsqueeze(1),
+                h_0,
+                c_0,
+                data,
+                h_n,
+                c_n,
+            )
+        )
+        given_out = self._given(data)
+        if packed is not None:
+            output = PackedSequence(
+                given_out, sizes, packed.sorted_indices, packed.unsorted_indices
+            )
+        else:
+            output = given_out if batched else given_out.squeeze(1)
+        return output, ((returned(h_n), returned(c_n)) if cell == "lstm" else returned(h_n))

@@ -17,10 +17,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "doctor-detection.md"
 
 INTRODUCTION = """# What the doctor finds
 
-The tests run `unrolled.diagnose` on {wrong} wrong models, on the same models with the repair, and on
-{correct} correct models of other kinds, all small and untrained. A wrong model counts as found when
-its code is found at the right submodule and nothing untrue is called an error; a correct one is
-clean when nothing worse than a note is found. The models are in `tests/doctor/models`;
+The tests run `unrolled.diagnose` on {wrong} wrong models, on the same models with the repair, and
+on {correct} correct models of other kinds, all small and untrained. A wrong model counts as found
+when its code is found at the right submodule and nothing untrue is called an error; a correct one
+is clean when nothing worse than a note is found. The models are in `tests/doctor/models`;
 `python tests/doctor/detection_table.py` writes this page, and the tests hold it to what they find.
 """
 
@@ -68,8 +68,8 @@ def render(faulty: AbstractSet[str]) -> str:
     right = [pair.right for pair in PAIRS]
     lines = [
         INTRODUCTION.format(wrong=len(wrong), correct=len(CORRECT)),
-        f"Found: {_share(wrong, faulty)} wrong models. Clean: {_share(right, faulty)} repaired twins",
-        f"and {_share(CORRECT, faulty)} other correct models.",
+        f"Found: {_share(wrong, faulty)} wrong models. Clean: {_share(right, faulty)} repaired",
+        f"twins and {_share(CORRECT, faulty)} other correct models.",
         "",
         "| code | mistake | wrong models found | right twins clean |",
         "|---|---|---|---|",

@@ -55,7 +55,7 @@ def judge(case: Case) -> Judgement:
     model = case.build()
     before = _trace(model)
     args, keywords, hints = case.args(), case.keywords(), case.hints()
-    report = seeded(lambda: diagnose(model, *args, example_kwargs=keywords, **hints))
+    report = seeded(lambda: diagnose(model, *args, keywords=keywords, **hints))
     return Judgement(case, report, _same(before, _trace(model)))
 
 

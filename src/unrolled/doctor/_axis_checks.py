@@ -8,7 +8,7 @@ import torch
 
 from ._check import CannotTell, Check, finding
 from ._finding import Finding
-from ._layer_run import LayerRun, Reshape
+from ._layer_run import LayerRun, PaddedAgain, Reshape
 from ._observation import FAR, Observation, Reader, significant
 
 
@@ -168,7 +168,8 @@ def forgotten_batch_first(seen: Observation) -> Iterator[Finding]:
             "HOOK",
             f"Step 1 of {named} reads sample 1 and nothing else, in each of its {run.lanes} lanes: "
             f"it runs {run.steps} steps over the batch of {run.steps}.",
-            f"{named} takes its input as (step, batch, input) and is given (batch, step, input): the "
+            f"{named} takes its input as (step, batch, input) and is given (batch, "
+            f"step, input): the "
             "recurrence runs from sample to sample.",
             "nn.LSTM(input_size, hidden_size, batch_first=True)",
             sample=1,
@@ -209,9 +210,11 @@ def viewed_as_transpose(seen: Observation) -> Iterator[Finding]:
                     "error",
                     run.module,
                     "RF",
-                    f"On its way into {named} a tensor of {before} was viewed as {after}: step 1 of "
+                    f"On its way into {named} a tensor of {before} was viewed as "
+                    f"{after}: step 1 of "
                     "a sample no longer holds step 1 of that sample.",
-                    f"view keeps the order of the numbers and only cuts them elsewhere, so that time "
+                    f"view keeps the order of the numbers and only cuts them "
+                    f"elsewhere, so that time "
                     f"and features are scrambled before {named} reads them.",
                     f"x = x.transpose({apart[0]}, {apart[1]})",
                     before=before,
@@ -249,7 +252,7 @@ def mixed_starts(seen: Observation, code: str) -> Iterator[Finding]:
             continue
         foreign = foreign_samples(seen, reader)
         mixed = [lane for lane, taken in foreign.items() if taken]
-        if not mixed:
+        if not mixed or _moved_lanes(seen, reader) is not None:
             continue
         reshape = _reshape_into(seen, reader)
         keys = {key for lane in mixed for key in foreign[lane]}
@@ -274,9 +277,11 @@ def mixed_starts(seen: Observation, code: str) -> Iterator[Finding]:
         explanation = {
             "M04": f"The vector that starts {named} is cut by view into h_0 of (layer, batch, "
             "hidden): neighbouring numbers of one sample become the states of others.",
-            "M05": f"The final states of {place or 'the encoder'} are flattened by view before they "
+            "M05": f"The final states of {place or 'the encoder'} are flattened by "
+            "view before they "
             f"start {named}: layers and samples lie in another order than the view takes them.",
-            "M26": f"{reader.kind} of {named} is laid out (batch, layer, hidden); the layer takes it "
+            "M26": f"{reader.kind} of {named} is laid out (batch, layer, hidden); the "
+            "layer takes it "
             "as (layer, batch, hidden).",
         }[found]
         repair = {
@@ -353,14 +358,34 @@ def viewed_final_states(seen: Observation) -> Iterator[Finding]:
                 run.module,
                 "RF",
                 f"{reader.name} of sample {sample} is made of {kind} of sample {other}.",
-                f"{kind} of {run.module or 'the layer'} is (layer and direction, batch, hidden), here "
-                f"({rows}, {run.lanes}, {run.h_n.shape[-1]}). Viewed as (batch, …) it gives a sample "
+                f"{kind} of {run.module or 'the layer'} is (layer and direction, "
+                f"batch, hidden), here "
+                f"({rows}, {run.lanes}, {run.h_n.shape[-1]}). Viewed as (batch, …) it "
+                f"gives a sample "
                 "the states of other samples.",
                 "summary = h_n.transpose(0, 1).reshape(batch, -1)",
                 sample=sample,
                 other_sample=other,
             )
             return
+
+
+def _moved_lanes(seen: Observation, reader: Reader) -> list[int] | None:
+    """The sample that starts each lane, where each is one other sample and none comes twice."""
+    run = reader.run
+    if run is None:
+        return None
+    home = seen.lane_samples.get(run.index, [])
+    order = []
+    for lane in range(reader.samples):
+        found = _lanes(seen, reader.part(lane))
+        if len(found) != 1:
+            return None
+        order.append(found.pop())
+    own = [h if h >= 0 else k for k, h in enumerate(home)] or list(range(len(order)))
+    if sorted(order) != list(range(len(order))) or order == own:
+        return None
+    return order
 
 
 def _sorted_order(seen: Observation, reader: Reader) -> list[int] | None:
@@ -396,10 +421,11 @@ def never_unsorted(seen: Observation) -> Iterator[Finding]:
         return
     if lengths is None or len(set(lengths)) < 2:
         raise CannotTell("all samples have one length; give lengths that differ, not sorted")
-    for reader in seen.results:
+    starts = [r for r in seen.layer_readers if r.kind == "h_0" and r.samples == seen.batch]
+    for reader in [*seen.results, *starts]:
         if reader.samples != seen.batch or reader.batch_axis is None:
             continue
-        order = _sorted_order(seen, reader)
+        order = _sorted_order(seen, reader) if reader.run is None else _moved_lanes(seen, reader)
         if order is None:
             continue
         run = packed[0]
@@ -443,6 +469,7 @@ def padded_otherwise(seen: Observation) -> Iterator[Finding]:
             mixing = mixing and _sorted_order(seen, reader) is None
         elif reader.tensor.dim() >= 1:
             mixing = padded.steps_first and _steps_apart(reader, run)
+        mixing = mixing or _given_otherwise(seen, reader, run, padded)
         if mixing:
             order = "(step, batch, …)" if padded.steps_first else "(batch, step, …)"
             yield finding(
@@ -452,12 +479,28 @@ def padded_otherwise(seen: Observation) -> Iterator[Finding]:
                 "HOOK",
                 f"pad_packed_sequence gave {tuple(padded.result.shape)}, which is {order}; "
                 f"{reader.name} takes it for the other order.",
-                f"The output of {run.module or 'the layer'} was padded with another batch_first than "
+                f"The output of {run.module or 'the layer'} was padded with another "
+                f"batch_first than "
                 "it is read with: what is taken for a sample is a step.",
                 "output, lengths = pad_packed_sequence(packed, batch_first=True)",
                 steps_first=padded.steps_first,
             )
             return
+
+
+def _given_otherwise(seen: Observation, reader: Reader, run: LayerRun, padded: PaddedAgain) -> bool:
+    """Whether a result has the axes of a padding that was another one than that of the pack."""
+    main = seen.main
+    if reader.run is not None or main is None or main.packed is not None:
+        return False
+    before = padded.packed_steps_first
+    if before is None or before == padded.steps_first or main.time_dim is None:
+        return False
+    if main.batch_dim != (1 if before else 0) or {main.batch_dim, main.time_dim} != {0, 1}:
+        return False
+    if (reader.batch_axis, reader.time_axis) != (main.time_dim, main.batch_dim):
+        return False
+    return run.index in reader.reach(0).outputs
 
 
 def _steps_apart(reader: Reader, run: LayerRun) -> bool:
@@ -478,7 +521,7 @@ def cut_to_longest(seen: Observation) -> Iterator[Finding]:
         seen: the model.
     """
     lengths, main = seen.examples.lengths, seen.main
-    packed = [run for run in seen.runs if run.packed]
+    packed = [run for run in seen.runs if run.ragged]
     if lengths is None or main is None or main.packed is not None or not packed:
         return
     longest, steps = max(lengths), int(main.steps or 0)
@@ -494,7 +537,8 @@ def cut_to_longest(seen: Observation) -> Iterator[Finding]:
                 "HOOK",
                 f"The input has {steps} steps and {reader.name} has {longest}, the longest length "
                 "in this batch.",
-                f"pad_packed_sequence cuts the output of {run.module or 'the layer'} to the longest "
+                f"pad_packed_sequence cuts the output of {run.module or 'the layer'} "
+                f"to the longest "
                 "sample, and masks and labels of the input's width no longer fit.",
                 "output, _ = pad_packed_sequence(packed, batch_first=True, total_length=x.size(1))",
                 steps=steps,
@@ -531,7 +575,8 @@ def wrong_rows(seen: Observation, code: str) -> Iterator[Finding]:
                     "error",
                     run.module,
                     "ID",
-                    f"{reader.name} is made of rows {first} of {kind} of {run.module or 'the layer'}"
+                    f"{reader.name} is made of rows {first} of {kind} of "
+                    f"{run.module or 'the layer'}"
                     + (f"; its first row of rows {sorted(rows[0])}." if code == "M05" else "."),
                     f"{kind} lies l0 forward, l0 reverse, l1 forward, l1 reverse: row 2 * layer is "
                     "forward, row 2 * layer + 1 is reverse. "
@@ -566,13 +611,13 @@ def _misread(rows: list[set[int]], layers: int, reader: Reader) -> str | None:
         return None
     flat = set().union(*rows)
     if reader.kind == "result":
-        return "M06" if flat == set(range(layers)) else None
+        return "M06" if flat in (set(range(layers)), {layers - 1, 2 * layers - 1}) else None
     if len(rows) == layers and all(found == {k} for k, found in enumerate(rows)):
         return "M06"
     if flat == set(range(layers)) and len(rows) <= layers:
         return "M06"
     if len(rows) == layers and all(found == {k, layers + k} for k, found in enumerate(rows)):
-        return "M05"
+        return "M06"
     return None
 
 
@@ -601,7 +646,8 @@ def one_step(seen: Observation) -> Iterator[Finding]:
             name,
             "HOOK",
             f"{name or 'The layer'} ran once, over 1 step of {run.lanes} samples, from zeros.",
-            f"The recurrence of {name or 'the layer'} is never used: with one step and a start from "
+            f"The recurrence of {name or 'the layer'} is never used: with one step and "
+            f"a start from "
             "zeros its recurrent weights change nothing.",
             "x = x.view(batch, steps, features)  # time in its own dimension",
             steps=1,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from ._check import Check, CannotTell, finding
+from ._check import CannotTell, Check, finding
 from ._finding import Finding
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, significant
@@ -41,13 +41,18 @@ def lost_cell(seen: Observation) -> Iterator[Finding]:
             h_to_c = (at, "h_n") in into_c.finals or at in into_c.outputs
             c_to_c = (at, "c_n") in into_c.finals
             severity: str = "error"
+            to, origin = run.module or "the layer", source.module or "the layer"
             if c_to_h and not h_to_h:
-                what = f"h_0 of {run.module or 'the layer'} is made of c_n of {source.module or 'the layer'}"
+                what = f"h_0 of {to} is made of c_n of {origin}"
             elif h_to_c and not c_to_c:
-                what = f"c_0 of {run.module or 'the layer'} is made of h_n of {source.module or 'the layer'}"
-            elif h_to_h and not into_c.finals and not into_c.outputs and not bool(
-                (run.c_0 != 0).any() if run.c_0 is not None else False
-            ) and not into_c.entries:
+                what = f"c_0 of {to} is made of h_n of {origin}"
+            elif (
+                h_to_h
+                and not into_c.finals
+                and not into_c.outputs
+                and not bool((run.c_0 != 0).any() if run.c_0 is not None else False)
+                and not into_c.entries
+            ):
                 what = (
                     f"h_0 of {run.module or 'the layer'} is made of h_n of "
                     f"{source.module or 'the layer'}, and its c_0 is zero"
@@ -85,7 +90,8 @@ def lost_cell(seen: Observation) -> Iterator[Finding]:
                 "error",
                 run.module,
                 "ID",
-                f"{reader.name} is made of c_n of {run.module or 'the layer'} (at most {most:.3g} in "
+                f"{reader.name} is made of c_n of {run.module or 'the layer'} (at most "
+                f"{most:.3g} in "
                 "size) and of none of its h.",
                 _H_TO_C,
                 "output, (h_n, c_n) = lstm(x)  # h_n first",
@@ -120,9 +126,11 @@ def not_fed_back(seen: Observation) -> Iterator[Finding]:
             "error",
             name,
             "RF",
-            f"{name or 'The layer'} ran {len(runs)} times for one step each, and no run but the first "
+            f"{name or 'The layer'} ran {len(runs)} times for one step each, and no "
+            f"run but the first "
             f"starts from a state of the run before it: 0 of {steps}.",
-            f"The state of {name or 'the layer'} is not fed back: each step forgets those before it.",
+            f"The state of {name or 'the layer'} is not fed back: each step forgets "
+            f"those before it.",
             "for step in range(steps):\n"
             "    output, state = decoder(y[:, step : step + 1], state)  # the new state goes on",
             runs=len(runs),
@@ -174,9 +182,11 @@ def sees_the_future(seen: Observation) -> Iterator[Finding]:
                 "error",
                 run.module,
                 "RF",
-                f"{reader.name} at step 0 depends on step {ahead[-1]} of {entry.name}, which it has to "
+                f"{reader.name} at step 0 depends on step {ahead[-1]} of {entry.name}, "
+                f"which it has to "
                 "predict.",
-                f"{run.module or 'The layer'} is bidirectional: its reverse half has read what comes "
+                f"{run.module or 'The layer'} is bidirectional: its reverse half has "
+                f"read what comes "
                 "after each step. In use there is nothing after it yet.",
                 "nn.LSTM(input_size, hidden_size, bidirectional=False)",
                 step=0,
@@ -186,11 +196,21 @@ def sees_the_future(seen: Observation) -> Iterator[Finding]:
 
 
 def _reversing_run(seen: Observation, place: int) -> LayerRun | None:
+    """A bidirectional run that reads an input and whose output is read step by step."""
     for reader in seen.whole_layer_readers:
-        run = reader.run
-        if reader.kind == "input" and run is not None and run.bidirectional:
-            if place in reader.flow.of(reader.tensor).entries:
-                return next(r for r in seen.runs if r.index == run.index)
+        if reader.kind != "input" or reader.run is None or not reader.run.bidirectional:
+            continue
+        if place not in reader.flow.of(reader.tensor).entries:
+            continue
+        run = seen.runs[reader.run.index]
+        for near in seen.readers:
+            if near.time_axis is None or near.kind in ("h_0", "c_0") or near.positions < 2:
+                continue
+            if near.run is not None and near.run.index <= run.index:
+                continue
+            amounts = near.reach(0, 0).outputs.get(run.index)
+            if amounts is not None and significant(amounts[..., 1].sum(1)) == [0]:
+                return run
     return None
 
 
@@ -204,9 +224,9 @@ def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> bool:
     target = seen.target
     if isinstance(target, torch.Tensor) and entry.steps is not None and entry.packed is None:
         wanted, own = target, entry.tensor
-        if entry.kind == "ids" and wanted.dim() == 2 and not wanted.is_floating_point():
-            if wanted.shape[0] != own.shape[0] and wanted.shape[0] == own.shape[1]:
-                wanted = wanted.t()
+        symbols = entry.kind == "ids" and wanted.dim() == 2 and not wanted.is_floating_point()
+        if symbols and wanted.shape != own.shape and wanted.shape[0] == own.shape[1]:
+            wanted = wanted.t()
         if wanted.dim() == own.dim() and entry.time_dim is not None and entry.batch_dim is not None:
             axis = entry.time_dim
             if wanted.shape[axis] in (own.shape[axis], own.shape[axis] - 1):
@@ -242,9 +262,12 @@ def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> bool:
         for module in seen.model.modules()
         if isinstance(module, torch.nn.Embedding)
     }
-    return bool(tables) and len(sizes) == 1 and result.shape[-1] in sizes and len(
-        seen.examples.entries
-    ) == 1
+    return (
+        bool(tables)
+        and len(sizes) == 1
+        and result.shape[-1] in sizes
+        and len(seen.examples.entries) == 1
+    )
 
 
 def not_turned_back(seen: Observation) -> Iterator[Finding]:
@@ -295,7 +318,8 @@ def not_turned_back(seen: Observation) -> Iterator[Finding]:
                     f"{run.module or 'The layer'} reads the input from its end, and {reader.name} "
                     f"takes its output at step 0 for step 0 of the input, though it has read step "
                     f"{length - 1} only.",
-                    f"The output of {run.module or 'the layer'} stands in reversed order and is put "
+                    f"The output of {run.module or 'the layer'} stands in reversed "
+                    f"order and is put "
                     "beside steps that are not.",
                     "output = output.flip(1)  # back into the order of the input",
                     step=0,
@@ -304,9 +328,7 @@ def not_turned_back(seen: Observation) -> Iterator[Finding]:
                 return
 
 
-def _reversed(
-    seen: Observation, steps: torch.Tensor, place: int, sample: int, length: int
-) -> bool:
+def _reversed(seen: Observation, steps: torch.Tensor, place: int, sample: int, length: int) -> bool:
     """Whether the steps that a layer reads are those of a sample from the last to the first."""
     order = []
     for step in range(min(length, steps.shape[0])):
@@ -347,7 +369,8 @@ def thrown_away(seen: Observation) -> Iterator[Finding]:
                 f"No result depends on hidden_state of {run.module or 'the layer'} "
                 f"(its gradient is 0), and {later.module or 'the decoder'} starts from "
                 + ("a learned vector." if bool((later.h_0 != 0).any()) else "zeros."),
-                f"The final states of {run.module or 'the encoder'} are computed and thrown away; the "
+                f"The final states of {run.module or 'the encoder'} are computed and "
+                f"thrown away; the "
                 "decoder begins with no word of what was read.",
                 "output, hidden_state = encoder(x)\ndecoder(y, bridge(hidden_state))",
                 gradient=0.0,

@@ -46,14 +46,14 @@ def diagnose(
 
     Args:
         module: any PyTorch model.
-        example_inputs: what it is called with: floats, ids, packed sequences, or tuples and dicts of
-            them. A batch of at least three samples of at least four steps shows most; lengths that
-            differ show the mistakes with padding.
+        example_inputs: what it is called with: floats, ids, packed sequences, tuples and dicts
+            of them. A batch of at least three samples of four steps or more shows most; lengths
+            that differ show the mistakes with padding.
         lengths: real steps of each sample, where no argument says them.
         batch_dim: the dimension of the batch in sequences; found where it is absent.
         time_dim: the dimension of time in sequences; found where it is absent.
-        target: what the model should give: for a predictor the symbols that come next, for converted
-            weights the output of the other framework.
+        target: what the model should give: for a predictor the symbols that come next, for
+            converted weights the output of the other framework.
         keywords: arguments by keyword.
         checks: codes to look for, such as `["M01", "M10"]`; all when absent.
         seconds_per_check: a check that takes longer is left and said to be.
@@ -76,9 +76,10 @@ def diagnose(
         patient,
         example_inputs,
         dict(keywords or {}),
-        dict(lengths=lengths, batch_dim=batch_dim, time_dim=time_dim),
+        {"lengths": lengths, "batch_dim": batch_dim, "time_dim": time_dim},
         seconds_per_check,
         said,
+        target is not None,
     )
     if isinstance(why, Finding):
         if why.code in {check.code for check in chosen}:
@@ -89,7 +90,8 @@ def diagnose(
         seen.target = target
         if not seen.runs:
             said.append(
-                "No recurrent layer ran: the model has no RNN, GRU or LSTM of torch.nn or unrolled.nn, "
+                "No recurrent layer ran: the model has no RNN, GRU or LSTM of "
+                "torch.nn or unrolled.nn, "
                 "or its call does not reach one. There was nothing to find."
             )
     for check in chosen:
@@ -139,23 +141,27 @@ def _observed(
     hints: dict[str, Any],
     seconds: float,
     said: list[str],
+    with_target: bool,
 ) -> tuple[Observation | None, str | Finding | None]:
     """The model after its first runs, or why there are none."""
     if not args and not keywords:
         return None, (
-            "no example inputs were given; give those of one call, a batch of at least three samples"
+            "no example inputs were given; give those of one call, a batch of at "
+            "least three samples"
         )
     failure: str | Finding | None = None
     for dtype in (torch.float64, torch.float32):
         if dtype is torch.float32:
             patient.single()
         examples = read_examples(args, keywords, dtype=dtype, **hints)
-        for tried in shorter(examples):
+        # A target fits the examples as they are.
+        for tried in [examples] if with_target else shorter(examples):
             try:
                 seen = _first_runs(patient, tried, hints, seconds)
             except OutOfTime:
                 return None, (
-                    f"one call took longer than {seconds:g} seconds; give smaller examples or a larger "
+                    f"one call took longer than {seconds:g} seconds; give smaller "
+                    f"examples or a larger "
                     "seconds_per_check"
                 )
             except Exception as reason:
@@ -273,7 +279,8 @@ def _failure(patient: Patient, examples: Examples, reason: Exception) -> str | F
                 "error",
                 place,
                 "HOOK",
-                f"h_0 of {named} is {tuple(got)}, and the layer takes (layer, batch, hidden), which is "
+                f"h_0 of {named} is {tuple(got)}, and the layer takes (layer, batch, "
+                f"hidden), which is "
                 f"{tuple(wanted)}.",
                 f"h_0 of {named} is laid out (batch, layer, hidden).",
                 "h_0 = h_0.transpose(0, 1).contiguous()  # (layer, batch, hidden)",
@@ -281,7 +288,8 @@ def _failure(patient: Patient, examples: Examples, reason: Exception) -> str | F
                 expected=str(tuple(wanted)),
             )
     return (
-        f"the model raised {type(reason).__name__} on the examples ({first}); give the inputs of a call "
+        f"the model raised {type(reason).__name__} on the examples ({first}); give the "
+        f"inputs of a call "
         "that works"
     )
 
@@ -332,6 +340,7 @@ def _looked(
     except Exception as reason:
         first = (str(reason).strip().splitlines() or ["no message"])[0]
         return [], (
-            f"it met {type(reason).__name__} on this model ({first}); give other examples, or leave "
+            f"it met {type(reason).__name__} on this model ({first}); give other "
+            f"examples, or leave "
             "this check out."
         )

@@ -241,7 +241,12 @@ def read_examples(
                     f"{main.name} holds zeros at the {'start' if left else 'end'} of samples, "
                     "which were taken for padding."
                 )
-    if batch_dim is None and main is not None and main.packed is None and main.batch_dim is not None:
+    if (
+        batch_dim is None
+        and main is not None
+        and main.packed is None
+        and main.batch_dim is not None
+    ):
         said.append(
             f"Dimension {main.batch_dim} of {main.name} was taken for the batch"
             + (f" and dimension {main.time_dim} for time." if main.time_dim is not None else ".")
@@ -281,9 +286,7 @@ def with_batch_dim(examples: Examples, batch_dim: int) -> Examples:
             f"{1 - batch_dim} for time, because the model keeps samples apart only so; give "
             "batch_dim if it is otherwise.",
         )
-        return replace(
-            examples, entries=entries, batch=main.batch, assumptions=lines, lengths=None
-        )
+        return replace(examples, entries=entries, batch=main.batch, assumptions=lines, lengths=None)
     return examples
 
 
@@ -331,7 +334,8 @@ def _batch_dim(leaves: list[Any], lengths: tuple[int, ...] | None) -> int:
     sequences = [
         leaf
         for leaf in leaves
-        if isinstance(leaf, Tensor) and (leaf.dim() == 3 or (leaf.dim() == 2 and not leaf.is_floating_point()))
+        if isinstance(leaf, Tensor)
+        and (leaf.dim() == 3 or (leaf.dim() == 2 and not leaf.is_floating_point()))
     ]
     if not sequences:
         return 0
@@ -353,9 +357,7 @@ def _batch_dim(leaves: list[Any], lengths: tuple[int, ...] | None) -> int:
     return 0
 
 
-def _entry(
-    place: int, name: str, leaf: Any, batch_dim: int, time_dim: int | None
-) -> Entry | None:
+def _entry(place: int, name: str, leaf: Any, batch_dim: int, time_dim: int | None) -> Entry | None:
     if isinstance(leaf, PackedSequence):
         return Entry(place, name, "packed", leaf.data, None, None, leaf)
     if not isinstance(leaf, Tensor) or leaf.dtype == torch.bool or leaf.is_complex():

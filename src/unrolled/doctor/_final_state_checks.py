@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
-from ._check import Check, CannotTell, finding
+from ._check import CannotTell, Check, finding
+from ._examples import Entry, Examples
 from ._finding import Finding
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, Reader, significant
@@ -66,7 +68,7 @@ def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
             if steps is None or len(steps) != reader.samples:
                 continue
             ends = [seen.length_of(run, sample) - 1 for sample in range(reader.samples)]
-            if code_of_reverse(seen, run, steps, ends) != code:
+            if code_of_reverse(seen, run, reader, steps, ends) != code:
                 continue
             name = run.module or "the layer"
             which = (
@@ -81,10 +83,10 @@ def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
                 "RF",
                 f"{reader.name} takes {which} of {name}; there the reverse half has read "
                 f"1 of {ends[0] + 1} symbols.",
-                f"The reverse direction of {name} begins at the end of a sample: its state there has "
+                f"The reverse direction of {name} begins at the end of a sample: its "
+                f"state there has "
                 "read one symbol only. Its last state stands at step 0, and in hidden_state.",
-                "summary = torch.cat([h_n[-2], h_n[-1]], dim=-1)"
-                "  # top layer: forward, reverse",
+                "summary = torch.cat([h_n[-2], h_n[-1]], dim=-1)  # top layer: forward, reverse",
                 sample=0,
                 step=steps[0],
                 steps_read=1,
@@ -98,24 +100,25 @@ def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
 
 
 def code_of_reverse(
-    seen: Observation, run: LayerRun, steps: list[int], ends: list[int]
+    seen: Observation, run: LayerRun, reader: Reader, steps: list[int], ends: list[int]
 ) -> str | None:
     """Which mistake it is to take the reverse half at these steps.
 
     Args:
         seen: the model.
         run: whose reverse half.
+        reader: who takes it.
         steps: taken, by sample.
         ends: last real steps, by sample.
     """
     last = run.steps - 1
+    if all(step == 0 for step in steps):
+        return None
+    if _same_symbol(seen, steps) and _follows_symbol(seen, run, reader, steps):
+        return "M29"
     if all(step == last for step in steps) and last > 0:
         return "M01"
-    if steps != ends or all(step == 0 for step in steps):
-        return "M29" if len(set(steps)) > 1 and _same_symbol(seen, steps) else None
-    given = seen.examples.lengths_leaf is not None or run.packed
-    given = given or seen.examples.mask_leaf is not None
-    return "M29" if not given and _same_symbol(seen, steps) else "M02"
+    return "M02" if steps == ends else None
 
 
 def _same_symbol(seen: Observation, steps: list[int]) -> bool:
@@ -130,6 +133,40 @@ def _same_symbol(seen: Observation, steps: list[int]) -> bool:
     if len(set(symbols.tolist())) != 1:
         return False
     return all(int(symbols[0]) not in ids[row, :step].tolist() for row, step in enumerate(steps))
+
+
+def _follows_symbol(seen: Observation, run: LayerRun, reader: Reader, steps: list[int]) -> bool:
+    """Whether the step that is taken moves when the END of a sample is moved."""
+    main = seen.main
+    if main is None or main.batch_dim is None or main.time_dim is None:
+        return False
+    sample = max(range(len(steps)), key=lambda k: steps[k])
+    if steps[sample] < 2:
+        return False
+    ids = main.tensor.clone()
+    moved = ids.movedim((main.batch_dim, main.time_dim), (0, 1))
+    here, there = steps[sample], steps[sample] - 2
+    end = moved[sample, here].clone()
+    moved[sample, here] = moved[sample, there]
+    moved[sample, there] = end
+    try:
+        again = seen.runner.run(seen.examples, changed={main.leaf: ids})
+    except Exception:
+        return True  # the model cannot do without END where it was
+    other = Observation(again.model, _with_ids(seen.examples, main, ids), seen.runner, again, again)
+    for one in other.readers:
+        if one.name == reader.name and one.kind == reader.kind:
+            amounts = one.reach(sample).outputs.get(run.index)
+            if amounts is None:
+                return False
+            lane = seen.lane_of(run, sample)
+            return significant(amounts[:, lane, 1]) != [here]
+    return False
+
+
+def _with_ids(examples: Examples, main: Entry, ids: torch.Tensor) -> Examples:
+    entries = tuple(replace(e, tensor=ids) if e is main else e for e in examples.entries)
+    return replace(examples, entries=entries)
 
 
 def off_by_one(seen: Observation) -> Iterator[Finding]:
@@ -155,7 +192,9 @@ def off_by_one(seen: Observation) -> Iterator[Finding]:
             amounts = reader.reach(sample).entries.get(place)
             found = significant(amounts[sample], FAR) if amounts is not None else []
             lasts.append(found[-1] if found else -9)
-        early = all(last == length - 2 for last, length in zip(lasts, lengths, strict=True) if length > 1)
+        early = all(
+            last == length - 2 for last, length in zip(lasts, lengths, strict=True) if length > 1
+        )
         short = [k for k, length in enumerate(lengths) if length < steps]
         late = bool(short) and all(lasts[k] == lengths[k] for k in short)
         apart = len({lengths[k] for k in short}) > 1 or any(lengths[k] < steps - 1 for k in short)
@@ -182,11 +221,18 @@ def off_by_one(seen: Observation) -> Iterator[Finding]:
 
 
 def _reading_run(seen: Observation) -> LayerRun:
-    """The run whose states the results are made of, or the first."""
+    """The run that reads the first sequence and whose states the results are made of."""
+    readers = {
+        reader.run.index
+        for reader in seen.whole_layer_readers
+        if reader.kind == "input"
+        and reader.run is not None
+        and seen.main_place in reader.flow.of(reader.tensor).entries
+    }
     for reader in seen.results:
-        for index in sorted(reader.reach(0).runs):
+        for index in sorted(reader.reach(0).runs & readers):
             return seen.runs[index]
-    return seen.runs[0]
+    return seen.runs[min(readers, default=0)]
 
 
 CHECKS = (

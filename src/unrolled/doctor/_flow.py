@@ -150,10 +150,7 @@ def _match(ids: Tensor, entry: Entry, lengths: tuple[int, ...] | None) -> Tensor
     orders = [(own, tags), (own.flip(1), tags.flip(1))]
     if lengths is not None and len(lengths) == batch and max(lengths) <= steps:
         turn = torch.stack(
-            [
-                torch.cat([torch.arange(n).flip(0), torch.arange(n, steps)])
-                for n in lengths
-            ]
+            [torch.cat([torch.arange(n).flip(0), torch.arange(n, steps)]) for n in lengths]
         )
         orders.append((own.gather(1, turn), tags.gather(1, turn)))
     flat = ids.squeeze()
@@ -183,7 +180,7 @@ def _match(ids: Tensor, entry: Entry, lengths: tuple[int, ...] | None) -> Tensor
 
 
 def _match_turned(looked: Tensor, own: Tensor, tags: Tensor) -> Tensor | None:
-    """Each row with the symbols of the input's row in another order, such as turned by its length."""
+    """Each row as the input's row with its symbols in another order, as when turned."""
     if not torch.equal(looked.sort(1).values, own.sort(1).values):
         return None
     placed = torch.empty_like(tags)

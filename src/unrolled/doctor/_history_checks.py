@@ -53,9 +53,11 @@ def random_start(seen: Observation) -> Iterator[Finding]:
         "error",
         run.module,
         "HIST",
-        f"h_0 of {run.module or 'the layer'} differs by {change:.3g} between two calls with the same "
+        f"h_0 of {run.module or 'the layer'} differs by {change:.3g} between two calls "
+        f"with the same "
         "input, in evaluation.",
-        f"{run.module or 'The layer'} starts from random numbers at every call, so that the same input "
+        f"{run.module or 'The layer'} starts from random numbers at every call, so "
+        f"that the same input "
         "gives another result each time.",
         "output, h_n = gru(x)  # starts from zeros; or from a learned nn.Parameter",
         change=change,
@@ -88,9 +90,11 @@ def kept_state(seen: Observation) -> Iterator[Finding]:
         "error",
         run.module,
         "HIST",
-        f"h_0 of {run.module or 'the layer'} moves by {change:.3g} from the first call to the second, "
+        f"h_0 of {run.module or 'the layer'} moves by {change:.3g} from the first call "
+        f"to the second, "
         "which gets the same input.",
-        f"The state of {run.module or 'the layer'} is kept from one call to the next, whatever batch "
+        f"The state of {run.module or 'the layer'} is kept from one call to the next, "
+        f"whatever batch "
         "comes: results depend on what was seen before.",
         "def forward(self, x, state=None):\n    output, state = self.gru(x, state)\n"
         "    return output, state  # the caller keeps it where batches belong together",
@@ -119,7 +123,7 @@ def _called(method: Any, batch: int) -> bool:
     for arguments in ((), (batch,)):
         try:
             method(*arguments)
-        except Exception:  # noqa: S112  (the next way of calling it is tried)
+        except Exception:
             continue
         return True
     return False
@@ -152,7 +156,8 @@ def undetached(seen: Observation) -> Iterator[Finding]:
                     "HOOK",
                     f"In the second call h_0 of {other.module or 'the layer'} has the gradient "
                     f"function {type(state.grad_fn).__name__}, which leads into the first call.",
-                    f"The state that {other.module or 'the layer'} carries is not detached: backward "
+                    f"The state that {other.module or 'the layer'} carries is not "
+                    f"detached: backward "
                     "goes through all earlier calls, or fails at the second.",
                     "self.state = state.detach()",
                     gradient_function=type(state.grad_fn).__name__,

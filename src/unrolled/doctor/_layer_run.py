@@ -37,6 +37,8 @@ class LayerRun:
     """None for a cell, whose one state is `h_n`."""
     h_n: Tensor
     c_n: Tensor | None
+    given_lengths: tuple[int, ...] | None = None
+    """What a layer of `unrolled.nn` was told."""
 
     @property
     def bidirectional(self) -> bool:
@@ -47,6 +49,11 @@ class LayerRun:
     def packed(self) -> bool:
         """Whether the input was packed."""
         return self.batch_sizes is not None
+
+    @property
+    def ragged(self) -> bool:
+        """Whether the layer itself knows the lengths."""
+        return self.packed or self.given_lengths is not None
 
     @property
     def padded_input(self) -> Tensor:
@@ -66,6 +73,8 @@ class LayerRun:
     @property
     def lengths(self) -> list[int]:
         """Steps of each lane."""
+        if self.given_lengths is not None:
+            return list(self.given_lengths)
         if self.batch_sizes is None:
             return [self.steps] * self.lanes
         return [int((self.batch_sizes > lane).sum()) for lane in range(self.lanes)]
@@ -134,6 +143,8 @@ class PaddedAgain:
 
     module: str
     steps_first: bool
+    packed_steps_first: bool | None
+    """How the input of the last `pack_padded_sequence` lay, if there was one."""
     result: Tensor
 
 

@@ -216,7 +216,7 @@ class Observation:
             run: which.
             sample: index into the batch.
         """
-        if run.packed:
+        if run.ragged:
             return run.lengths[self.lane_of(run, sample)]
         main = self.main
         lengths = self.examples.lengths

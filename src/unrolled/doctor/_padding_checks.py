@@ -49,9 +49,9 @@ def leaks(seen: Observation) -> list[Leak]:
             found.append(leak)
             break
     if not found:
-        longer = _longer(seen)
-        if longer is not None:
-            found.append(longer)
+        moved = _longer(seen) or _alone(seen)
+        if moved is not None:
+            found.append(moved)
     return found
 
 
@@ -96,11 +96,11 @@ def _read_pad(
 
 
 def _padded_run(seen: Observation, near: Reader, sample: int) -> LayerRun:
-    """The run in which padding was read: the first that reads any, or the one next to the result."""
+    """The run in which padding was read: the first that may, or the one next to the result."""
     place = seen.main_place
     for reader in seen.layer_readers:
         run = reader.run
-        if reader.kind == "input" and run is not None and not run.packed:
+        if reader.kind == "input" and run is not None and not run.ragged:
             reach = reader.flow.of(reader.tensor)
             if place in reach.entries:
                 return run
@@ -109,9 +109,7 @@ def _padded_run(seen: Observation, near: Reader, sample: int) -> LayerRun:
     return seen.runs[0]
 
 
-def _pads_first(
-    seen: Observation, run: LayerRun, sample: int, place: int, length: int
-) -> bool:
+def _pads_first(seen: Observation, run: LayerRun, sample: int, place: int, length: int) -> bool:
     """Whether the first step that the layer reads of a sample is padding."""
     reader = seen.reader(run, "input")
     if reader is None or run.steps < 2:
@@ -162,31 +160,120 @@ def _longer(seen: Observation) -> Leak | None:
             continue
         for sample, length in enumerate(examples.lengths):
             a, b = own.select(reader.batch_axis, sample), longer.select(reader.batch_axis, sample)
-            if reader.time_axis is not None and reader.positions in (main.steps, max(examples.lengths)):
-                axis = reader.time_axis - (reader.batch_axis < reader.time_axis)
-                if a.shape[axis] < length or b.shape[axis] < length:
-                    continue
-                a, b = a.narrow(axis, 0, length), b.narrow(axis, 0, length)
-            if a.shape != b.shape:
-                break
-            change = float((a - b).abs().max()) if a.numel() else 0.0
-            scale = float(a.abs().max()) if a.numel() else 0.0
-            if change > 1e-6 * max(scale, 1e-3):
-                near = seen.results[place]
-                run = _padded_run(seen, near, sample)
-                indices = sorted(near.reach(sample).outputs)
-                if indices:
-                    run = seen.runs[indices[-1]]
-                code = "M28" if _mean_of(seen, near, sample) else "M10"
-                return Leak(
-                    code,
-                    run.module,
-                    f"With two more steps of padding {reader.name} of sample {sample} moves by "
-                    f"{change:.3g}, though the sample is the same.",
-                    sample,
-                    int(main.steps or 0),
-                )
+            leak = _compared(
+                seen,
+                place,
+                sample,
+                length,
+                a,
+                b,
+                "With two more steps of padding {0} moves by {1:.3g}",
+            )
+            if leak is not None:
+                return leak
     return None
+
+
+def _compared(
+    seen: Observation, place: int, sample: int, length: int, a: Tensor, b: Tensor, words: str
+) -> Leak | None:
+    """Two results of one sample, which should be one."""
+    reader, main = seen.results[place], seen.main
+    lengths = seen.examples.lengths or ()
+    if main is None or reader.batch_axis is None:
+        return None
+    if reader.time_axis is not None and reader.positions in (main.steps, max(lengths)):
+        axis = reader.time_axis - (reader.batch_axis < reader.time_axis)
+        if a.shape[axis] < length or b.shape[axis] < length:
+            return None
+        a, b = a.narrow(axis, 0, length), b.narrow(axis, 0, length)
+    if a.shape != b.shape or not a.numel():
+        return None
+    change = float((a - b).abs().max())
+    scale = float(a.abs().max())
+    if not change > 1e-6 * max(scale, 1e-3):
+        return None
+    run = _padded_run(seen, reader, sample)
+    indices = sorted(reader.reach(sample).outputs)
+    if indices:
+        run = seen.runs[indices[-1]]
+    code = "M28" if _mean_of(seen, reader, sample) else "M10"
+    said = words.format(f"{reader.name} of sample {sample}", change)
+    return Leak(
+        code, run.module, f"{said}, though the sample is the same.", sample, int(main.steps or 0)
+    )
+
+
+def _alone(seen: Observation) -> Leak | None:
+    """A short sample by itself, without the padding that its batch brings."""
+    examples, main = seen.examples, seen.main
+    if main is None or main.packed is not None or main.batch_dim is None or main.time_dim is None:
+        return None
+    if examples.lengths is None or examples.padded_left or examples.lengths_leaf is None:
+        return None
+    lengths = examples.lengths
+    sample = min(range(len(lengths)), key=lambda k: lengths[k])
+    if lengths[sample] >= (main.steps or 0) or lengths[sample] < 1:
+        return None
+    try:
+        results = seen.runner.plain(examples, alone(examples, sample))
+    except Exception:
+        return None  # a model for one size of batch or one width
+    for place, (reader, single) in enumerate(zip(seen.results, results, strict=False)):
+        if reader.samples != seen.batch or reader.batch_axis is None:
+            continue
+        own = reader.tensor.detach()
+        if own.dim() != single.dim() or single.shape[reader.batch_axis] != 2:
+            continue
+        leak = _compared(
+            seen,
+            place,
+            sample,
+            lengths[sample],
+            own.select(reader.batch_axis, sample),
+            single.select(reader.batch_axis, 0),
+            "Without the padding of its batch {0} moves by {1:.3g}",
+        )
+        if leak is not None:
+            return leak
+    return None
+
+
+def alone(examples: Examples, sample: int) -> dict[int, object]:
+    """One sample twice, cut to its length: twice because some models squeeze a batch of one.
+
+    Args:
+        examples: the inputs.
+        sample: which.
+    """
+    main = examples.main
+    changed: dict[int, object] = {}
+    if main is None or main.time_dim is None or examples.lengths is None:
+        return changed
+    length = examples.lengths[sample]
+    batches = {e.leaf: e.batch_dim for e in examples.entries}
+    for place, leaf in enumerate(examples.leaves):
+        if place == examples.lengths_leaf:
+            pair = [length, length]
+            changed[place] = (
+                torch.tensor(pair, dtype=leaf.dtype)
+                if isinstance(leaf, Tensor)
+                else type(leaf)(pair)
+            )
+            continue
+        if not isinstance(leaf, Tensor) or leaf.dim() == 0:
+            continue
+        axis = batches.get(place)
+        if axis is None or leaf.shape[axis] != examples.batch:
+            fitting = [k for k, size in enumerate(leaf.shape[:2]) if size == examples.batch]
+            if not fitting:
+                continue
+            axis = fitting[0]
+        leaf = torch.cat([leaf.narrow(axis, sample, 1)] * 2, axis)
+        if place in (main.leaf, examples.mask_leaf):
+            leaf = leaf.narrow(main.time_dim, 0, length)
+        changed[place] = leaf
+    return changed
 
 
 def _mean_of(seen: Observation, near: Reader, sample: int) -> bool:
@@ -294,12 +381,14 @@ def wrong_softmax(seen: Observation) -> Iterator[Finding]:
         named = run.module or "the layer"
         if size == 1 and "steps" in axes.values():
             text = (
-                f"The softmax runs over axis {softmax.dim} of {tuple(softmax.scores.shape)}, which has "
+                f"The softmax runs over axis {softmax.dim} of "
+                f"{tuple(softmax.scores.shape)}, which has "
                 "one element: every weight is 1."
             )
         elif over == "samples":
             text = (
-                f"The softmax runs over axis {softmax.dim} of {tuple(softmax.scores.shape)}, which is "
+                f"The softmax runs over axis {softmax.dim} of "
+                f"{tuple(softmax.scores.shape)}, which is "
                 f"the batch: the weights of a sample add up to "
                 f"{_row_sum(softmax, axes):.3g} and not to 1."
             )
@@ -310,7 +399,8 @@ def wrong_softmax(seen: Observation) -> Iterator[Finding]:
             )
         elif over == "steps" and _contracted_otherwise(seen, softmax, axes):
             text = (
-                f"The softmax runs over axis {softmax.dim} of {tuple(softmax.scores.shape)}, and the "
+                f"The softmax runs over axis {softmax.dim} of "
+                f"{tuple(softmax.scores.shape)}, and the "
                 "weighted sum over another one."
             )
         else:
@@ -321,7 +411,8 @@ def wrong_softmax(seen: Observation) -> Iterator[Finding]:
             attention_place(softmax, run),
             "HOOK",
             text,
-            f"The weights of attention have to add up to 1 over the steps of {named}, for each sample "
+            f"The weights of attention have to add up to 1 over the steps of {named}, "
+            f"for each sample "
             "and each query.",
             "weights = scores.softmax(dim=STEPS)  # the axis of the memory's steps",
             dim=softmax.dim,
@@ -337,9 +428,7 @@ def _row_sum(softmax: SoftmaxCall, axes: dict[int, str]) -> float:
     return float(softmax.weights.detach().sum(steps).reshape(-1)[0])
 
 
-def _contracted_otherwise(
-    seen: Observation, softmax: SoftmaxCall, axes: dict[int, str]
-) -> bool:
+def _contracted_otherwise(seen: Observation, softmax: SoftmaxCall, axes: dict[int, str]) -> bool:
     """Whether a square of queries and steps was normalised over the queries."""
     steps = [axis for axis, what in axes.items() if what == "steps"]
     if len(steps) < 2:
@@ -404,14 +493,16 @@ _WORDS = {
     "M10": (
         "error",
         "PAD",
-        "Padding reaches the state or the pool that {0} gives: the result of a sample depends on how "
+        "Padding reaches the state or the pool that {0} gives: the result of a sample "
+        "depends on how "
         "much padding its batch brings.",
         "packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)",
     ),
     "M11": (
         "error",
         "PAD",
-        "Padding stands before the real steps: by the first real one the state of {0} has been driven "
+        "Padding stands before the real steps: by the first real one the state of {0} "
+        "has been driven "
         "through the pads.",
         "# pad at the end, and pack\npacked = pack_padded_sequence(x, lengths, batch_first=True, "
         "enforce_sorted=False)",

@@ -1,4 +1,4 @@
-"""The model under the doctor's eyes: a copy that stands still, so that the original stays as it is."""
+"""The model as the doctor runs it: a copy that stands still; the original stays as it is."""
 
 from __future__ import annotations
 

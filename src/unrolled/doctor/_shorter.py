@@ -53,7 +53,9 @@ def _cut(examples: Examples) -> Examples | None:
         tensor = entry.tensor
         if entry.batch_dim is not None and tensor.shape[entry.batch_dim] == examples.batch:
             tensor = tensor.narrow(entry.batch_dim, 0, batch)
-        elif entry.batch_dim is not None and tensor.dim() == 3 and tensor.shape[1] == examples.batch:
+        elif (
+            entry.batch_dim is not None and tensor.dim() == 3 and tensor.shape[1] == examples.batch
+        ):
             tensor = tensor.narrow(1, 0, batch)
         if entry.steps is not None and entry.time_dim is not None:
             tensor = tensor.narrow(entry.time_dim, 0, shown.get(entry.steps, entry.steps))

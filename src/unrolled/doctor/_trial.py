@@ -43,7 +43,9 @@ def tensors_of(result: Any) -> list[Tensor]:
             if leaf.is_floating_point():
                 found.append(leaf)
         elif hasattr(leaf, "__dict__") and not isinstance(leaf, (nn.Module, type)):
-            found += [v for v in vars(leaf).values() if isinstance(v, Tensor) and v.is_floating_point()]
+            found += [
+                v for v in vars(leaf).values() if isinstance(v, Tensor) and v.is_floating_point()
+            ]
     return found
 
 

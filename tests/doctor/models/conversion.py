@@ -154,7 +154,11 @@ class KerasGru(nn.Module):
     "gru",
     "gru",
     lambda: (floats(BATCH, STEPS, 4).transpose(0, 1).contiguous(),),
-    hints=lambda: {"target": tensor(keras_gru(example(4), 5, True)).transpose(0, 1).contiguous()},
+    hints=lambda: {
+        "target": tensor(keras_gru(example(4), 5, True)).transpose(0, 1).contiguous(),
+        "batch_dim": 1,
+        "time_dim": 0,
+    },
 )
 class SummedBiasGru(nn.Module):
     """Gates in order, but both biases summed into one: the candidate's must stay inside the reset.

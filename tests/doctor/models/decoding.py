@@ -59,7 +59,14 @@ class ForgetfulCaptioner(nn.Module):
         return scores
 
 
-@pair("M17", "online predictor", "rnn", "rnn", lambda: (floats(3, 7, 4),))
+@pair(
+    "M17",
+    "online predictor",
+    "rnn",
+    "rnn",
+    lambda: (floats(3, 7, 4),),
+    also={"M09": "the layer is given one step at a time and keeps nothing of it"},
+)
 class ForgetfulPredictor(nn.Module):
     """The loop calls the layer for each step and lets its state go."""
 

@@ -321,6 +321,7 @@ class ForwardStatesTranslator(nn.Module):
     "encoder",
     lambda: (floats(4, 6, 2), floats(4, 3, 2)),
     severities=("error",),
+    also={"M05": "states of different layers are summed on the way to the decoder"},
 )
 class SummedDirectionsForecaster(nn.Module):
     """The directions summed, the halves of h_n taken for the directions."""

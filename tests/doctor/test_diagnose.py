@@ -298,9 +298,9 @@ def test_a_model_that_cannot_be_copied_is_put_back() -> None:
             output, self.state = self.layer(x)
             return output[:, -1]
 
-    model = Uncopied().train()
+    model, x = Uncopied().train(), torch.randn(3, 5, 3)
     before = state_of(model)
-    report = unrolled.diagnose(model, torch.randn(3, 5, 3))
+    report = unrolled.diagnose(model, x)
     assert same(before, state_of(model))
     assert model.state is None
     assert [finding.code for finding in report.findings] == ["M01"]

@@ -527,6 +527,7 @@ def cut_to_longest(seen: Observation) -> Iterator[Finding]:
     longest, steps = max(lengths), int(main.steps or 0)
     if longest >= steps:
         return
+    yield from _mask_elsewhere(seen, longest, steps, list(lengths))
     for reader in seen.results:
         if reader.time_axis is not None and reader.positions == longest:
             run = packed[-1]
@@ -543,6 +544,44 @@ def cut_to_longest(seen: Observation) -> Iterator[Finding]:
                 "output, _ = pad_packed_sequence(packed, batch_first=True, total_length=x.size(1))",
                 steps=steps,
                 longest=longest,
+            )
+            return
+
+
+def _mask_elsewhere(
+    seen: Observation, longest: int, steps: int, lengths: list[int]
+) -> Iterator[Finding]:
+    """Attention over a cut output whose mask shuts out real steps."""
+    for softmax in seen.cut.recorder.softmaxes:
+        weights = softmax.weights.detach()
+        if weights.shape[softmax.dim] != longest or not softmax.scores.requires_grad:
+            continue
+        reach = seen.cut.flow.of(softmax.scores)
+        runs = [seen.runs[k] for k in sorted(reach.outputs) if seen.runs[k].ragged]
+        batch = sample_axis(seen, softmax.scores)
+        if not runs or batch is None or batch == softmax.dim:
+            continue
+        for sample, length in enumerate(lengths):
+            real = weights.narrow(batch, sample, 1).narrow(softmax.dim, 0, length)
+            shut = (real.movedim(softmax.dim, 0).reshape(length, -1) < 1e-12).all(1)
+            if not bool(shut.any()):
+                continue
+            step = int(shut.double().argmax())
+            yield finding(
+                "M15",
+                "error",
+                runs[-1].module,
+                "HOOK",
+                f"The input has {steps} steps, the output of {runs[-1].module or 'the layer'} "
+                f"{longest}; the mask shuts out step {step} of sample {sample}, which has {length} "
+                "real steps.",
+                f"pad_packed_sequence cuts the output of {runs[-1].module or 'the layer'} to the "
+                "longest sample, and the mask of the input's width is laid over it elsewhere.",
+                "output, _ = pad_packed_sequence(packed, batch_first=True, total_length=x.size(1))",
+                steps=steps,
+                longest=longest,
+                sample=sample,
+                step=step,
             )
             return
 

@@ -327,6 +327,9 @@ def _looked(
         nothing: Any = None
         seen = Observation(patient.original, nothing, runner, nothing, nothing)
     seen.runner.deadline = deadline_in(seconds)
+    if seen.cut is not None:
+        for trial in (seen.cut, seen.whole):
+            trial.recorder.deadline = seen.runner.deadline
     try:
         with stillness(patient.dtype):
             return list(check.look(seen)), None

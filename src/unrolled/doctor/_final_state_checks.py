@@ -222,13 +222,7 @@ def off_by_one(seen: Observation) -> Iterator[Finding]:
 
 def _reading_run(seen: Observation) -> LayerRun:
     """The run that reads the first sequence and whose states the results are made of."""
-    readers = {
-        reader.run.index
-        for reader in seen.whole_layer_readers
-        if reader.kind == "input"
-        and reader.run is not None
-        and seen.main_place in reader.flow.of(reader.tensor).entries
-    }
+    readers = seen.readers_of_main
     for reader in seen.results:
         for index in sorted(reader.reach(0).runs & readers):
             return seen.runs[index]

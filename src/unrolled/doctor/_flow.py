@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ._examples import Entry, Examples
 from ._layer_run import LayerRun, Lookup
-from ._recorder import Recorder
+from ._recorder import OutOfTime, Recorder
 
 Numbers = npt.NDArray[np.float64]
 
@@ -68,7 +69,8 @@ class Flow:
             placed = places_of_ids(lookup.ids, examples)
             if placed is not None and lookup.vectors.is_leaf:
                 self._add(("lookup", lookup, placed), lookup.vectors)
-        self._weights: dict[int, Tensor] = {}
+        # The value is kept beside its reach, so that its id is not given to another.
+        self.known: dict[int, tuple[Tensor, Reach]] = {}
 
     def _add(self, key: tuple[str, Any, Any], leaf: Tensor) -> None:
         if leaf.requires_grad:
@@ -81,6 +83,16 @@ class Flow:
         Args:
             value: any part of a tensor of the run.
         """
+        if time.monotonic() > self.recorder.deadline:
+            raise OutOfTime
+        known = self.known.get(id(value))
+        if known is not None:
+            return known[1]
+        reach = self._of(value)
+        self.known[id(value)] = value, reach
+        return reach
+
+    def _of(self, value: Tensor) -> Reach:
         reach = Reach({}, {}, {})
         if not value.requires_grad or not self.leaves or value.numel() == 0:
             return reach

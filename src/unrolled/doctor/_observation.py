@@ -226,6 +226,17 @@ class Observation:
         return run.steps
 
     @cached_property
+    def readers_of_main(self) -> set[int]:
+        """The runs whose input is made of the first sequence."""
+        return {
+            reader.run.index
+            for reader in self.whole_layer_readers
+            if reader.kind == "input"
+            and reader.run is not None
+            and self.main_place in reader.flow.of(reader.tensor).entries
+        }
+
+    @cached_property
     def leaks(self) -> list[Leak]:
         """Where padding is read."""
         from ._padding_checks import leaks

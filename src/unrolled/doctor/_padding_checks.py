@@ -194,7 +194,7 @@ def _compared(
     if not change > 1e-6 * max(scale, 1e-3):
         return None
     run = _padded_run(seen, reader, sample)
-    indices = sorted(reader.reach(sample).outputs)
+    indices = sorted(set(reader.reach(sample).outputs) & seen.readers_of_main)
     if indices:
         run = seen.runs[indices[-1]]
     code = "M28" if _mean_of(seen, reader, sample) else "M10"

@@ -16,7 +16,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "M29": frozenset({"M10", "M12"}),
     # Mixed by a view: the rows are wrong because the samples are.
     "M03": frozenset({"M06", "M10", "M12", "M13"}),
-    "M05": frozenset({"M03", "M06", "M13", "M16", "M26", "M04"}),
+    "M05": frozenset({"M10", "M12", "M28", "M03", "M06", "M13", "M16", "M26", "M04"}),
     "M26": frozenset({"M04"}),
     "M13": frozenset({"M10", "M12", "M28", "M23"}),
     # Padding by its place: each says where the pads are read.

@@ -112,6 +112,16 @@ class Runner:
         trial = self.run(examples, cutting=False, changed=changed, graph=False)
         return [result.detach() for result in trial.results]
 
+    def plain_of(self, examples: Examples, model: nn.Module) -> list[Tensor]:
+        """The results of a copy, without gradients.
+
+        Args:
+            examples: what to call with.
+            model: the copy.
+        """
+        trial = self.run(examples, cutting=False, model=model, graph=False)
+        return [result.detach() for result in trial.results]
+
 
 def deadline_in(seconds: float) -> float:
     """By `time.monotonic`.

@@ -34,12 +34,12 @@ test: $(VENV)/.dev ## Run all tests
 lint: $(VENV)/.dev ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror csrc/* tests/kernels/*.cpp
+	$(BIN)/clang-format --dry-run --Werror csrc/* tests/kernels/*.cpp benchmarks/*.cpp
 
 format: $(VENV)/.dev ## Mend style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i csrc/* tests/kernels/*.cpp
+	$(BIN)/clang-format -i csrc/* tests/kernels/*.cpp benchmarks/*.cpp
 
 types: $(VENV)/.dev ## Check types
 	$(BIN)/mypy
@@ -47,9 +47,13 @@ types: $(VENV)/.dev ## Check types
 docs: $(VENV)/.dev ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/.dev ## Time the kernels and layers
+bench: $(VENV)/.bench ## Time kernels and layers beside PyTorch and onnxruntime (15 minutes)
 	$(BIN)/python benchmarks/panel_product.py --output benchmarks/results/panel_product.json
 	$(BIN)/python benchmarks/recurrent_layers.py --output benchmarks/results/recurrent_layers.json
+	$(BIN)/python benchmarks/recurrent_claims.py --output benchmarks/results/recurrent_claims.json
+	$(BIN)/python benchmarks/low_precision.py --output benchmarks/results/low_precision.json
+	$(BIN)/python docs/assets/draw_kernels.py
+	$(BIN)/python benchmarks/kernel_tables.py
 
 bench-peers: $(VENV)/.peers ## Time the encoder-decoder beside yoyodyne (DATA=words.tsv)
 	$(BIN)/python benchmarks/encoder_decoder_vs_yoyodyne.py --data $(DATA) \
@@ -76,6 +80,10 @@ $(VENV)/.dev: $(VENV)/.made $(SOURCES)
 	$(PIP) $(BUILD_TOOLS)
 	$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(PIP) onnx onnxruntime
+	@touch $@
 
 $(VENV)/.peers: $(VENV)/.dev
 	$(PIP) --no-deps yoyodyne==0.5.27

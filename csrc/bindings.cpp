@@ -15,6 +15,7 @@
 
 #include "instruction_sets.h"
 #include "memory.h"
+#include "search_bindings.h"
 #include "stack_bindings.h"
 
 namespace nb = nanobind;
@@ -59,18 +60,19 @@ class PackedMatrix {
       throw std::bad_alloc();
     }
     Aligned<float> owned = aligned<float>(rows * columns_);
+    const std::size_t worked = columns_ > 0 ? rows : 0;
     float* const out = owned.get();
     const float* const from = a.data();
     const std::ptrdiff_t stride = a.stride(0);
     {
       nb::gil_scoped_release released;
-      std::vector<const float*> from_rows(rows);
-      std::vector<float*> to_rows(rows);
-      for (std::size_t row = 0; row < rows; ++row) {
+      std::vector<const float*> from_rows(worked);
+      std::vector<float*> to_rows(worked);
+      for (std::size_t row = 0; row < worked; ++row) {
         from_rows[row] = from + static_cast<std::ptrdiff_t>(row) * stride;
         to_rows[row] = out + row * columns_;
       }
-      kernels_.multiply(from_rows.data(), rows, packed_.get(), columns_, depth_, to_rows.data());
+      kernels_.multiply(from_rows.data(), worked, packed_.get(), columns_, depth_, to_rows.data());
     }
     nb::capsule owner(owned.release(), [](void* memory) noexcept { FreeAligned()(memory); });
     return Result(out, {rows, columns_}, owner);
@@ -96,4 +98,5 @@ NB_MODULE(_native, module) {
            nb::arg("weight").noconvert(), nb::arg("bias").noconvert().none(), nb::arg("isa"))
       .def("multiply", &PackedMatrix::multiply, nb::arg("a").noconvert());
   unrolled::bind_stack(module);
+  unrolled::bind_search(module);
 }

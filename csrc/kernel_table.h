@@ -59,12 +59,27 @@ struct KernelTable {
                           std::size_t steps, const bool* is_real, const float* energy,
                           std::size_t size, float* scores);
 
-  // Lanes of a hash of some floats, updated; equal for equal floats.
-  void (*hash)(const float* values, std::size_t count, std::uint32_t* lanes);
+  // weights = the softmax of the scores of a query; result = tanh(result + weights . values).
+  void (*read_memory)(const Reading& reading, const float* query, float* weights, float* result);
+
+  // log(sum of e^value); NaN where one is.
+  float (*log_sum_exp)(const float* values, std::size_t count);
+
+  // Lanes of a hash of some bytes, updated; equal for equal bytes.
+  void (*hash)(const void* bytes, std::size_t count, std::uint32_t* lanes);
 
   // Element by element, for the tests.
   void (*sigmoid)(const float* from, std::size_t count, float* to);
   void (*hyperbolic_tangent)(const float* from, std::size_t count, float* to);
+};
+
+// The part that is compiled again where there are instructions for products of a low precision. The
+// rest is that of the instruction set they come on top of, since panels are as wide.
+struct ForwardKernels {
+  decltype(KernelTable::forward_size) forward_size;
+  decltype(KernelTable::pack_forward) pack_forward;
+  decltype(KernelTable::multiply_input_rows) multiply_input_rows;
+  decltype(KernelTable::run_forward) run_forward;
 };
 
 }  // namespace unrolled

@@ -14,13 +14,13 @@ void each(const float* from, std::size_t count, float* to) {
   }
 }
 
-// Each step can be undone, so one changed float always changes its lane; the shift brings the high
+// Each step can be undone, so one changed word always changes its lane; the shift brings the high
 // bits down, or two changed signs would cancel.
-void hash(const float* values, std::size_t count, std::uint32_t* lanes) {
+void hash(const void* bytes, std::size_t count, std::uint32_t* lanes) {
   std::uint32_t words[kHashLanes];
-  for (std::size_t i = 0; i < count; i += kHashLanes) {
-    if (count - i < kHashLanes) std::memset(words, 0, sizeof words);
-    std::memcpy(words, values + i, smaller(kHashLanes, count - i) * sizeof(float));
+  for (std::size_t i = 0; i < count; i += sizeof words) {
+    if (count - i < sizeof words) std::memset(words, 0, sizeof words);
+    std::memcpy(words, static_cast<const char*>(bytes) + i, smaller(sizeof words, count - i));
     for (int lane = 0; lane < kHashLanes; ++lane) {
       const std::uint32_t mixed = (lanes[lane] ^ words[lane]) * 2654435761u;
       lanes[lane] = mixed ^ (mixed >> 15);
@@ -48,6 +48,8 @@ const KernelTable kernels{kPanel,
                           weight_gradient,
                           bias_gradient,
                           additive_scores,
+                          read_memory,
+                          log_sum_exp,
                           hash,
                           each<sigmoid>,
                           each<hyperbolic_tangent>};

@@ -22,12 +22,16 @@ inline constexpr std::size_t kRowsInRegisters = 6;
 
 enum class Cell { rnn_tanh, rnn_relu, gru, lstm };
 
+// Of the weights in the products. States, biases and the equations of a cell are float32 in all.
+enum class Precision { fp32, bf16, int8 };
+
 // Every gate has a slot of `units` columns in a row of the gates, padded to whole panels. Those of
 // a GRU are n, r, z and the part of n that comes from the state, so that the slots that read the
 // input stand side by side, and those that read the state, too.
 struct LayerSize {
   Cell cell;
   std::size_t input, units, projected;  // projected is 0 without a projection
+  Precision precision = Precision::fp32;
 
   UNROLLED_INLINE std::size_t state() const { return projected != 0 ? projected : units; }
   UNROLLED_INLINE bool has_cell() const { return cell == Cell::lstm; }
@@ -36,6 +40,11 @@ struct LayerSize {
   }
   UNROLLED_INLINE std::size_t slots() const { return cell == Cell::gru ? 4 : gates(); }
   UNROLLED_INLINE std::size_t first_state_slot() const { return cell == Cell::gru ? 1 : 0; }
+  UNROLLED_INLINE std::size_t bytes_of_a_weight() const {
+    return precision == Precision::int8 ? 1 : precision == Precision::bf16 ? 2 : 4;
+  }
+  // Floats that a row of values takes once it is of a low precision, with its scale and padding.
+  UNROLLED_INLINE static std::size_t low_row(std::size_t depth) { return depth + 8; }
   // Which gate of the weights as PyTorch orders them (r, z, n; i, f, g, o) a slot takes.
   UNROLLED_INLINE std::size_t input_gate(std::size_t slot) const {
     return cell == Cell::gru ? (slot + 2) % 3 : slot;
@@ -45,9 +54,16 @@ struct LayerSize {
   }
 };
 
+// Weights of a low precision: rows of int8 with a scale for each, or of bfloat16 without.
+struct LowWeights {
+  const void *input, *state, *projection;
+  const float *input_scale, *state_scale, *projection_scale;
+};
+
 // The weights of a layer and direction as PyTorch has them; biases and projection may be null.
 struct Weights {
   const float *input, *state, *input_bias, *state_bias, *projection;
+  LowWeights low{};  // in place of input, state and projection where the precision is low
 };
 
 struct Gradients {
@@ -118,6 +134,7 @@ struct Forward {
   const float** from;   // room for turns_at_once + 1 pointers for each sample
   float** to;           // room for turns_at_once + 2 pointers for each sample
   float* raw;           // room for a slot for each sample, with a projection
+  float* low;           // room for a low row for each row of the gates, where the precision is low
 };
 
 struct Backward {
@@ -134,6 +151,16 @@ struct Backward {
                                     // slot and a state for each row; null without one
   float** pointers;                 // room for 3 pointers for each sample
   float *grad_of_h, *grad_of_c, *grad_of_raw;  // room for a padded row for each sample
+};
+
+// What an attention reads of one source: its real steps only.
+struct Reading {
+  std::size_t steps;
+  Grid<const float> keys;  // by step; of one sample
+  std::size_t key_size;
+  const float* energy;  // null where a score is the product of query and key
+  const float* values;  // (steps, value_size)
+  std::size_t value_size;
 };
 
 // Waits for `turns` turns of a task; defined with the pool.

@@ -1,25 +1,36 @@
 // Runs one layer in one direction over time. Compiled once for each instruction set.
 //
-// A few turns at a time, the products of the inputs of all their rows; then turn by turn, the
-// product of the states added to them and the equations of the cell, panel of units by panel, so
-// that the gates of a panel are still in the cache. h is written where it belongs in the grid and
-// read from there at the next turn.
+// Some rows of a turn at a time, or all rows of a few turns where they are few, the products of
+// their inputs; then turn by turn, the product of the states added to them and the equations of the
+// cell, panel of units by panel, so that the gates of a panel are still in the cache. h is written
+// where it belongs in the grid and read from there at the next turn.
 #include <cstring>
 
 #include "cells.h"
 #include "gemm.h"
+#include "kernel_table.h"
 #include "layer_kernels.h"
+#include "low_precision.h"
 
 namespace unrolled::UNROLLED_ISA {
 
 namespace {
 
+// Rows of a turn whose gates are computed together: enough to read the weights seldom, few enough
+// that their gates stay in the cache of a core.
+constexpr std::size_t kRowsOfBlock = 48;
+
 std::size_t input_slots(const LayerSize& size) { return size.gates(); }
 
 std::size_t state_slots(const LayerSize& size) { return size.slots() - size.first_state_slot(); }
 
+std::size_t size_of_panel(const LayerSize& size, std::size_t depth) {
+  return size.precision == Precision::fp32 ? panel_size(depth)
+                                           : low_panel_size(size.precision, depth);
+}
+
 std::size_t projection_size(const LayerSize& size) {
-  return size.projected == 0 ? 0 : packed_size(size.projected, size.units);
+  return size.projected == 0 ? 0 : panels_of(size.projected) * size_of_panel(size, size.units);
 }
 
 // Which part of n a GRU keeps apart, because the reset gate comes between.
@@ -27,13 +38,19 @@ bool starts_from_bias(const LayerSize& size, std::size_t slot) {
   return size.cell == Cell::gru && slot == 3;
 }
 
+// Some rows of a turn: those of the gates and of h are counted from the first of them.
+struct Rows {
+  std::size_t turn, first, count;
+};
+
 template <Cell cell>
-void apply_cell(const Forward& task, std::size_t turn, std::size_t unit, float* const* gates,
+void apply_cell(const Forward& task, const Rows& rows, std::size_t unit, float* const* gates,
                 const float* const* h_before, float* const* h) {
   const Slice& slice = *task.slice;
-  const std::size_t slot = panels_of(task.size.units) * kPanel;
+  const std::size_t slot = panels_of(task.size.units) * kPanel, turn = rows.turn;
   const std::size_t end = smaller(unit + kPanel, task.size.units);
-  for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
+  for (std::size_t number = 0; number < rows.count; ++number) {
+    const std::size_t row = rows.first + number;
     const float* c_before = nullptr;
     float* c = nullptr;
     if constexpr (cell == Cell::lstm) {
@@ -46,22 +63,45 @@ void apply_cell(const Forward& task, std::size_t turn, std::size_t unit, float* 
       const std::size_t count = end - u;
       Vector kept{}, before{};
       if constexpr (cell == Cell::lstm) kept = load_some(c_before + u, count);
-      if constexpr (cell == Cell::gru) before = load_some(h_before[row] + u, count);
-      const Vector value = cell_forward<cell>({gates[row] + u, slot}, before, kept);
+      if constexpr (cell == Cell::gru) before = load_some(h_before[number] + u, count);
+      const Vector value = cell_forward<cell>({gates[number] + u, slot}, before, kept);
       if constexpr (cell == Cell::lstm) store_some(c + u, kept, count);
-      store_some(h[row] + u, value, count);
+      store_some(h[number] + u, value, count);
     }
   }
 }
 
-// The inputs of some turns times their weights; a row of the gates for each of their rows.
-void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, const float** x,
+// The same of a low precision.
+void multiply_low_inputs(const Forward& task, const float* const* x, std::size_t count,
+                         float* const* gates) {
+  const LayerSize& size = task.size;
+  const LowRows rows = low_rows(size.precision, x, count, size.input, task.low);
+  const std::size_t panels = panels_of(size.units), slots = input_slots(size);
+  const std::size_t one = size_of_panel(size, size.input);
+  for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
+    const float* beside[4];
+    std::size_t columns[4];
+    static constexpr bool from_bias[] = {true, true, true, true};
+    for (std::size_t slot = 0; slot < slots; ++slot) {
+      beside[slot] = task.packed.input + (panel * slots + slot) * one;
+      columns[slot] = (slot * panels + panel) * kPanel;
+    }
+    with_product(size.precision, [&](auto p) {
+      multiply_low_panels<decltype(p)>(rows, beside, slots, from_bias, gates, columns);
+    });
+  }
+}
+
+// The inputs of some rows, or of all rows of some turns, times their weights; a row of the gates
+// for each.
+void multiply_inputs(const Forward& task, const Rows& of_turn, std::size_t turns, const float** x,
                      float** gate_rows) {
   const Slice& slice = *task.slice;
   const std::size_t row_size = gates_row(task.size);
   std::size_t rows = 0;
-  for (std::size_t turn = first; turn < end; ++turn) {
-    for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
+  for (std::size_t turn = of_turn.turn; turn < of_turn.turn + turns; ++turn) {
+    const std::size_t end = turns > 1 ? slice.alive[turn] : of_turn.first + of_turn.count;
+    for (std::size_t row = of_turn.first; row < end; ++row) {
       const std::size_t step = slice.step(row, turn, task.reverse), sample = slice.sample[row];
       gate_rows[rows] = task.gates + (task.keep_gates ? slice.row(row, turn) : rows) * row_size;
       if (task.table_gates != nullptr) {
@@ -76,6 +116,7 @@ void multiply_inputs(const Forward& task, std::size_t first, std::size_t end, co
     }
   }
   if (task.table_gates != nullptr) return;
+  if (task.size.precision != Precision::fp32) return multiply_low_inputs(task, x, rows, gate_rows);
   multiply_input_rows(task.size, task.packed, task.first_panel, task.end_panel, x, rows, gate_rows);
 }
 
@@ -104,44 +145,90 @@ void multiply_states(const LayerSize& size, const float* packed, std::size_t pan
   }
 }
 
+// The same of a low precision.
+void multiply_low_states(const LayerSize& size, const float* packed, std::size_t panel,
+                         const LowRows& h, float* const* gates) {
+  const std::size_t panels = panels_of(size.units), count = state_slots(size);
+  const float* beside[4];
+  bool from_bias[4];
+  std::size_t columns[4];
+  for (std::size_t s = 0; s < count; ++s) {
+    const std::size_t slot = s + size.first_state_slot();
+    beside[s] = packed + s * size_of_panel(size, size.state());
+    from_bias[s] = starts_from_bias(size, slot);
+    columns[s] = (slot * panels + panel) * kPanel;
+  }
+  with_product(size.precision, [&](auto p) {
+    multiply_low_panels<decltype(p)>(h, beside, count, from_bias, gates, columns);
+  });
+}
+
+// One turn of some rows whose inputs are multiplied already.
+template <Cell cell>
+void run_turn(const Forward& task, const Rows& rows, float* const* gates) {
+  const LayerSize& size = task.size;
+  const Slice& slice = *task.slice;
+  const std::size_t panels = panels_of(size.units);
+  const std::size_t state_panel = state_slots(size) * size_of_panel(size, size.state());
+  const bool is_low = size.precision != Precision::fp32;
+  const float** before = task.from;
+  float **h = task.to, **raw = h + slice.samples;
+  for (std::size_t number = 0; number < rows.count; ++number) {
+    const std::size_t row = rows.first + number, sample = slice.sample[row];
+    h[number] = task.h.at(slice.step(row, rows.turn, task.reverse), sample);
+    before[number] = rows.turn == 0
+                         ? task.h0 + sample * size.state()
+                         : task.h.at(slice.step(row, rows.turn - 1, task.reverse), sample);
+    // What a projection reads; without one h is written where it belongs at once.
+    raw[number] = size.projected != 0 ? task.raw + number * panels * kPanel : h[number];
+  }
+  LowRows low{};
+  if (is_low) low = low_rows(size.precision, before, rows.count, size.state(), task.low);
+  for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
+    const float* packed = task.packed.state + panel * state_panel;
+    if (is_low) {
+      multiply_low_states(size, packed, panel, low, gates);
+    } else {
+      multiply_states(size, packed, panel, before, rows.count, gates);
+    }
+    apply_cell<cell>(task, rows, panel * kPanel, gates, before, raw);
+  }
+  if (size.projected != 0 && is_low) {
+    multiply_low(size.precision, low_rows(size.precision, raw, rows.count, size.units, task.low),
+                 task.packed.projection, size.projected, h);
+  } else if (size.projected != 0) {
+    multiply(raw, rows.count, task.packed.projection, size.projected, size.units, h);
+  }
+}
+
 template <Cell cell>
 void run(const Forward& task) {
   const LayerSize& size = task.size;
   const Slice& slice = *task.slice;
-  const std::size_t panels = panels_of(size.units);
-  const std::size_t state_panel = state_slots(size) * panel_size(size.state());
   const std::size_t samples = slice.samples;
-  const float **before = task.from, **x = before + samples;
-  float **h = task.to, **raw = h + samples, **gate_rows = raw + samples;
+  const float** x = task.from + samples;
+  float** gates = task.to + 2 * samples;
 
   for (std::size_t first = 0; first < slice.turns; first += task.turns_at_once) {
     const std::size_t end = smaller(first + task.turns_at_once, slice.turns);
     for (std::size_t other = 0; other < task.below_count; ++other) {
       await(task.below[other], task.below_entirely ? slice.turns : end);
     }
-    multiply_inputs(task, first, end, x, gate_rows);
-    float* const* here = gate_rows;
+    const bool in_one = end - first > 1;
+    if (in_one) multiply_inputs(task, {first, 0, 0}, end - first, x, gates);
+    float* const* here = gates;
     for (std::size_t turn = first; turn < end; ++turn) {
       const std::size_t alive = slice.alive[turn];
       for (std::size_t other = 0; other < task.beside_count; ++other) {
         await(task.beside[other], turn);
       }
-      for (std::size_t row = 0; row < alive; ++row) {
-        const std::size_t sample = slice.sample[row];
-        h[row] = task.h.at(slice.step(row, turn, task.reverse), sample);
-        before[row] = turn == 0 ? task.h0 + sample * size.state()
-                                : task.h.at(slice.step(row, turn - 1, task.reverse), sample);
-        // What a projection reads; without one h is written where it belongs at once.
-        raw[row] = size.projected != 0 ? task.raw + row * panels * kPanel : h[row];
+      const std::size_t block = in_one ? alive : kRowsOfBlock;
+      for (std::size_t row = 0; row < alive; row += block) {
+        const Rows rows{turn, row, smaller(block, alive - row)};
+        if (!in_one) multiply_inputs(task, rows, 1, x, gates);
+        run_turn<cell>(task, rows, here);
       }
-      for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
-        multiply_states(size, task.packed.state + panel * state_panel, panel, before, alive, here);
-        apply_cell<cell>(task, turn, panel * kPanel, here, before, raw);
-      }
-      if (size.projected != 0) {
-        multiply(raw, alive, task.packed.projection, size.projected, size.units, h);
-      }
-      here += alive;
+      if (in_one) here += alive;
       task.done->turns.store(turn + 1, std::memory_order_release);
     }
   }
@@ -162,6 +249,40 @@ void run(const Forward& task) {
   }
 }
 
+// As `pack_forward`, whose order it keeps.
+Packed pack_low(const LayerSize& size, const Weights& weights, float* packed) {
+  const LowWeights& low = weights.low;
+  Packed result{packed, nullptr, nullptr};
+  for (std::size_t unit = 0; unit < size.units; unit += kPanel) {
+    for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
+      const std::size_t row = size.input_gate(slot) * size.units + unit;
+      const std::size_t here = smaller(kPanel, size.units - unit);
+      pack_low_panel(size.precision, low.input, low.input_scale, weights.input_bias, row, here,
+                     size.input, packed);
+      if (weights.state_bias != nullptr && !(size.cell == Cell::gru && slot == 0)) {
+        for (std::size_t c = 0; c < here; ++c) packed[c] += weights.state_bias[row + c];
+      }
+      packed += size_of_panel(size, size.input);
+    }
+  }
+  result.state = packed;
+  for (std::size_t unit = 0; unit < size.units; unit += kPanel) {
+    for (std::size_t slot = size.first_state_slot(); slot < size.slots(); ++slot) {
+      pack_low_panel(size.precision, low.state, low.state_scale, weights.state_bias,
+                     size.state_gate(slot) * size.units + unit, smaller(kPanel, size.units - unit),
+                     size.state(), packed);
+      packed += size_of_panel(size, size.state());
+    }
+  }
+  result.projection = packed;
+  for (std::size_t first = 0; first < size.projected; first += kPanel) {
+    pack_low_panel(size.precision, low.projection, low.projection_scale, nullptr, first,
+                   smaller(kPanel, size.projected - first), size.units, packed);
+    packed += size_of_panel(size, size.units);
+  }
+  return result;
+}
+
 }  // namespace
 
 std::size_t gates_row(const LayerSize& size) {
@@ -169,12 +290,13 @@ std::size_t gates_row(const LayerSize& size) {
 }
 
 std::size_t forward_size(const LayerSize& size) {
-  return panels_of(size.units) * (input_slots(size) * panel_size(size.input) +
-                                  state_slots(size) * panel_size(size.state())) +
+  return panels_of(size.units) * (input_slots(size) * size_of_panel(size, size.input) +
+                                  state_slots(size) * size_of_panel(size, size.state())) +
          projection_size(size);
 }
 
 Packed pack_forward(const LayerSize& size, const Weights& weights, float* packed) {
+  if (size.precision != Precision::fp32) return pack_low(size, weights, packed);
   Packed result{packed, nullptr, nullptr};
   for (std::size_t unit = 0; unit < size.units; unit += kPanel) {
     const std::size_t here = smaller(kPanel, size.units - unit);
@@ -233,5 +355,8 @@ void run_forward(const Forward& task) {
       return run<Cell::lstm>(task);
   }
 }
+
+extern const ForwardKernels forward_kernels;
+const ForwardKernels forward_kernels{forward_size, pack_forward, multiply_input_rows, run_forward};
 
 }  // namespace unrolled::UNROLLED_ISA

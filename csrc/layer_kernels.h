@@ -24,6 +24,8 @@ void weight_gradient(const float* const* grads, const float* const* values, std:
                      std::size_t columns, std::size_t depth, float* scratch, float* weight);
 void additive_scores(const float* queries, std::size_t count, const float* keys, std::size_t steps,
                      const bool* is_real, const float* energy, std::size_t size, float* scores);
+void read_memory(const Reading& reading, const float* query, float* weights, float* result);
+float log_sum_exp(const float* values, std::size_t count);
 void bias_gradient(const float* const* grads, std::size_t rows, std::size_t columns, float* bias);
 
 }  // namespace unrolled::UNROLLED_ISA

@@ -86,14 +86,23 @@ std::array<std::uint32_t, kHashLanes> Stack::hash(std::size_t row, const Weights
   const std::size_t gates = size.gates() * size.units;
   std::array<std::uint32_t, kHashLanes> lanes;
   lanes.fill(1);
-  const std::pair<const float*, std::size_t> parts[] = {
-      {weights.input, gates * size.input},
-      {weights.state, gates * size.state()},
-      {weights.input_bias, gates},
-      {weights.state_bias, gates},
-      {weights.projection, size.projected * size.units}};
-  for (const auto& [values, count] : parts) {
-    if (values != nullptr) kernels_.hash(values, count, lanes.data());
+  const std::size_t of_input = gates * size.input, of_state = gates * size.state();
+  const std::size_t of_projection = size.projected * size.units, width = size.bytes_of_a_weight();
+  const LowWeights& low = weights.low;
+  const std::pair<const void*, std::size_t> parts[] = {
+      {weights.input, of_input * sizeof(float)},
+      {weights.state, of_state * sizeof(float)},
+      {weights.input_bias, gates * sizeof(float)},
+      {weights.state_bias, gates * sizeof(float)},
+      {weights.projection, of_projection * sizeof(float)},
+      {low.input, of_input * width},
+      {low.state, of_state * width},
+      {low.projection, of_projection * width},
+      {low.input_scale, gates * sizeof(float)},
+      {low.state_scale, gates * sizeof(float)},
+      {low.projection_scale, size.projected * sizeof(float)}};
+  for (const auto& [bytes, count] : parts) {
+    if (bytes != nullptr) kernels_.hash(bytes, count, lanes.data());
   }
   return lanes;
 }
@@ -131,6 +140,7 @@ std::vector<Aligned<float>> table_gates(const Stack& stack, const PackedWeights&
                                         const Batch& batch, const StackForward& run, Crew& crew) {
   std::vector<Aligned<float>> tables;
   if (run.ids.data == nullptr || run.table_rows >= batch.rows()) return tables;
+  if (stack.size().precision != Precision::fp32) return tables;
   const std::size_t row_size = stack.gates_row();
   for (std::size_t direction = 0; direction < stack.size().directions; ++direction) {
     tables.push_back(aligned<float>(run.table_rows * row_size));
@@ -157,7 +167,7 @@ std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t cre
   const std::size_t idle = crew / (whole.directions * batch.slices().size());
   if (idle < 2 || whole.projected != 0) return 1;
   const LayerSize size = whole.layer(whole.layers - 1);
-  const std::size_t bytes = sizeof(float) * size.gates() * size.units * size.state();
+  const std::size_t bytes = size.bytes_of_a_weight() * size.gates() * size.units * size.state();
   const bool layers_are_enough = whole.layers >= idle && whole.directions == 1;
   if (batch.turns() > 1 && layers_are_enough && bytes <= cache_of_a_core()) return 1;
   return std::min(idle, stack.panels());
@@ -237,6 +247,11 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
     if (size.projected != 0) {
       floats_.push_back(aligned<float>(samples.samples * gates_row));
       task.raw = floats_.back().get();
+    }
+    if (size.precision != Precision::fp32) {
+      const std::size_t deepest = std::max({task.size.input, task.size.state(), task.size.units});
+      floats_.push_back(aligned<float>(at_once * samples.samples * LayerSize::low_row(deepest)));
+      task.low = floats_.back().get();
     }
   }
 }

@@ -16,12 +16,13 @@ namespace unrolled {
 struct StackSize {
   Cell cell;
   std::size_t input, units, layers, directions, projected;
+  Precision precision = Precision::fp32;
 
   std::size_t state() const { return projected != 0 ? projected : units; }
   std::size_t output() const { return directions * state(); }
   std::size_t rows() const { return layers * directions; }
   LayerSize layer(std::size_t number) const {
-    return {cell, number == 0 ? input : output(), units, projected};
+    return {cell, number == 0 ? input : output(), units, projected, precision};
   }
 };
 

@@ -24,13 +24,14 @@ namespace unrolled {
 namespace {
 
 class PyStack {
- public:
-  using WeightArrays = std::vector<std::vector<In>>;
-
  private:
   struct Samples {
     std::size_t steps, count;
     const std::int64_t* lengths;
+    std::size_t slices;
+
+    // Only once the shapes are known to be those of arrays: it takes memory.
+    Batch batch() const { return {steps, count, lengths, slices}; }
   };
 
   static void count(const std::string& name, std::size_t found, std::size_t expected) {
@@ -48,9 +49,12 @@ class PyStack {
 
   // The rows of a table may lie apart.
   Grid<const float> table(const In& x) const {
-    if (x.ndim() != 2 || x.shape(1) != size_.input || (x.shape(1) > 1 && x.stride(1) != 1)) {
+    const bool is_empty = x.size() == 0;
+    if (x.ndim() != 2 || x.shape(1) != size_.input ||
+        (!is_empty && ((x.shape(1) > 1 && x.stride(1) != 1) || !is_aligned(x)))) {
       throw std::invalid_argument("the table must be of shape (symbols, " +
-                                  std::to_string(size_.input) + ")");
+                                  std::to_string(size_.input) +
+                                  "), the elements of a row side by side and aligned");
     }
     return {x.data(), x.stride(0), 0};
   }
@@ -73,17 +77,22 @@ class PyStack {
                             std::size_t slices) {
     if (x.ndim() < 2) throw std::invalid_argument("the input must have axes for steps and samples");
     const std::size_t steps = x.shape(0), samples = x.shape(1);
-    if (steps == 0) throw std::invalid_argument("x has no steps");
+    if (steps == 0) throw std::invalid_argument("x has 0 steps; it must have at least one");
     if (slices == 0) throw std::invalid_argument("a batch has at least one slice");
-    if (!lengths) return {steps, samples, nullptr};
-    if (lengths->shape(0) != samples) throw std::invalid_argument("one length for each sample");
+    const std::size_t useful = std::min(slices, std::max<std::size_t>(1, samples));
+    if (!lengths) return {steps, samples, nullptr, useful};
+    if (lengths->shape(0) != samples) {
+      refuse("lengths", *lengths, {samples});
+    }
     for (std::size_t i = 0; i < samples; ++i) {
       const std::int64_t length = lengths->data()[i];
       if (length < 1 || static_cast<std::size_t>(length) > steps) {
-        throw std::invalid_argument("a length lies outside the steps");
+        throw std::invalid_argument(
+            "the length of sample " + std::to_string(i) + " is " + std::to_string(length) +
+            "; it must be between 1 and the number of steps, " + std::to_string(steps) + ".");
       }
     }
-    return {steps, samples, lengths->data()};
+    return {steps, samples, lengths->data(), useful};
   }
 
   std::vector<Dimensions> weight_shapes(std::size_t row) const {
@@ -95,24 +104,65 @@ class PyStack {
     return shapes;
   }
 
-  template <class Result, class Array>
-  Result row_of(std::size_t row, const std::vector<Array>& arrays) const {
+  // `take(n, shape)` gives what is at place n among the arrays of a row.
+  template <class Result, class Take>
+  Result row_of(std::size_t row, std::size_t given, const Take& take) const {
     const std::vector<Dimensions> shapes = weight_shapes(row);
-    count("the weights of a row", arrays.size(), shapes.size());
+    count("the weights of a row", given, shapes.size());
     Result result{};
     std::size_t next = 0;
-    const auto take = [&] {
+    const auto following = [&] {
       const std::size_t number = next++;
-      return contiguous("weight " + std::to_string(number) + " of row " + std::to_string(row),
-                        arrays[number], shapes[number]);
+      return take(number, shapes[number]);
     };
-    result.input = take();
-    result.state = take();
+    result.input = following();
+    result.state = following();
     if (bias_) {
-      result.input_bias = take();
-      result.state_bias = take();
+      result.input_bias = following();
+      result.state_bias = following();
     }
-    if (size_.projected != 0) result.projection = take();
+    if (size_.projected != 0) result.projection = following();
+    return result;
+  }
+
+  static std::string name_of(std::size_t number, std::size_t row) {
+    return "weight " + std::to_string(number) + " of row " + std::to_string(row);
+  }
+
+  Weights plain_row(std::size_t row, const std::vector<Untyped>& arrays) const {
+    return row_of<Weights>(row, arrays.size(), [&](std::size_t number, const Dimensions& shape) {
+      return contiguous_of<float>(name_of(number, row), arrays[number], shape);
+    });
+  }
+
+  // As above, with weights of a low precision, and the scales of int8 after them.
+  Weights low_row(std::size_t row, const std::vector<Untyped>& arrays) const {
+    const std::vector<Dimensions> shapes = weight_shapes(row);
+    const bool is_int8 = size_.precision == Precision::int8, projects = size_.projected != 0;
+    const std::size_t scales = is_int8 ? 2 + projects : 0, after = shapes.size();
+    count("the weights of a row", arrays.size(), after + scales);
+    const auto low = [&](std::size_t number) -> const void* {
+      const std::string name = name_of(number, row);
+      if (is_int8) return contiguous_of<std::int8_t>(name, arrays[number], shapes[number]);
+      return contiguous_of<std::int16_t>(name, arrays[number], shapes[number]);
+    };
+    const auto floats = [&](std::size_t number, std::size_t size) {
+      return contiguous_of<float>(name_of(number, row), arrays[number], {size});
+    };
+    const std::size_t gates = shapes[0][0];
+    Weights result{};
+    result.low.input = low(0);
+    result.low.state = low(1);
+    if (bias_) {
+      result.input_bias = floats(2, gates);
+      result.state_bias = floats(3, gates);
+    }
+    if (projects) result.low.projection = low(after - 1);
+    if (is_int8) {
+      result.low.input_scale = floats(after, gates);
+      result.low.state_scale = floats(after + 1, gates);
+      if (projects) result.low.projection_scale = floats(after + 2, size_.projected);
+    }
     return result;
   }
 
@@ -121,19 +171,39 @@ class PyStack {
     if (arrays.empty()) return gradients;
     count("gradients", arrays.size(), size_.rows());
     for (std::size_t row = 0; row < arrays.size(); ++row) {
-      gradients[row] = row_of<Gradients>(row, arrays[row]);
+      gradients[row] = row_of<Gradients>(
+          row, arrays[row].size(), [&](std::size_t number, const Dimensions& shape) {
+            return contiguous(name_of(number, row), arrays[row][number], shape);
+          });
     }
     return gradients;
   }
 
  public:
   PyStack(const std::string& cell, std::size_t input, std::size_t units, std::size_t layers,
-          std::size_t directions, bool bias, std::size_t projected, const std::string& isa)
-      : size_{cell_of(cell), input, units, layers, directions, projected},
+          std::size_t directions, bool bias, std::size_t projected, const std::string& isa,
+          const std::string& precision)
+      : size_{cell_of(cell), input, units, layers, directions, projected, precision_of(precision)},
         bias_(bias),
         stack_(size_, kernels_of(isa)) {
     if (units == 0 || layers == 0 || directions < 1 || directions > 2) {
       throw std::invalid_argument("a stack has at least one unit and layer, and 1 or 2 directions");
+    }
+    check_size("input", input);
+    check_size("units", units);
+    check_size("layers", layers);
+    if (projected >= units) {
+      throw std::invalid_argument("projected is " + std::to_string(projected) +
+                                  "; it must be less than the units, " + std::to_string(units));
+    }
+    if (projected != 0 && size_.cell != Cell::lstm) {
+      throw std::invalid_argument("only an LSTM can be projected");
+    }
+    // So many products of int8 fit a sum of 32 bits.
+    constexpr std::size_t most = 133000;
+    if (size_.precision == Precision::int8 && std::max({input, units, size_.output()}) > most) {
+      throw std::invalid_argument("a layer of int8 reads " + std::to_string(most) +
+                                  " features at most");
     }
   }
 
@@ -144,7 +214,8 @@ class PyStack {
     count("weights", arrays.size(), size_.rows());
     std::vector<Weights> weights;
     for (std::size_t row = 0; row < arrays.size(); ++row) {
-      weights.push_back(row_of<Weights>(row, arrays[row]));
+      weights.push_back(size_.precision == Precision::fp32 ? plain_row(row, arrays[row])
+                                                           : low_row(row, arrays[row]));
     }
     return weights;
   }
@@ -159,7 +230,6 @@ class PyStack {
                std::size_t threads) {
     const Samples samples =
         ids ? samples_of(*ids, lengths, slices) : samples_of(x, lengths, slices);
-    const Batch batch(samples.steps, samples.count, samples.lengths, slices);
     StackForward run;
     if (ids) {
       run.x = table(x);
@@ -190,8 +260,22 @@ class PyStack {
     if (!gates.empty()) count("gates", gates.size(), size_.rows());
     for (const Out& part : gates) run.gates.push_back(gates_of(part, samples));
     const std::vector<Weights> used = weights_of(weights);
+    Places places;
+    places.reads("x", x);
+    places.reads("h0", h0);
+    places.reads("c0", c0);
+    places.reads("the lengths", lengths);
+    places.reads("the ids", ids);
+    places.reads("a weight", weights);
+    places.writes("an output", outputs);
+    places.writes("h_n", h_n);
+    places.writes("c_n", c_n);
+    places.writes("cells", cells);
+    places.writes("gates", gates);
+    places.check();
     nb::gil_scoped_release released;
-    Crew crew(threads);
+    const Batch batch = samples.batch();
+    Crew crew = crew_of(threads);
     const std::shared_ptr<const PackedWeights> packed = stack_.pack(used, crew);
     stack_.forward(*packed, batch, run, crew);
   }
@@ -205,8 +289,10 @@ class PyStack {
                 const Out& grad_h0, const std::optional<Out>& grad_c0,
                 const std::vector<std::vector<Out>>& gradients, std::size_t slices,
                 std::size_t threads) {
+    if (size_.precision != Precision::fp32) {
+      throw std::invalid_argument("a stack of a low precision has no gradient");
+    }
     const Samples samples = samples_of(x, lengths, slices);
-    const Batch batch(samples.steps, samples.count, samples.lengths, slices);
     const Dimensions h_shape{size_.rows(), samples.count, size_.state()};
     const Dimensions c_shape{size_.rows(), samples.count, size_.units};
     const Dimensions output_shape{samples.steps, samples.count, size_.output()};
@@ -249,8 +335,27 @@ class PyStack {
     }
     const std::vector<Weights> used = weights_of(weights);
     run.gradients = gradients_of(gradients);
+    Places places;
+    places.reads("x", x);
+    places.reads("h0", h0);
+    places.reads("c0", c0);
+    places.reads("the lengths", lengths);
+    places.reads("an output", outputs);
+    places.reads("cells", cells);
+    places.reads("gates", gates);
+    places.reads("the gradient of an output", grad_outputs);
+    places.reads("grad_h_n", grad_h_n);
+    places.reads("grad_c_n", grad_c_n);
+    places.reads("the gradient of cells", grad_cells);
+    places.reads("a weight", weights);
+    places.writes("grad_x", grad_x);
+    places.writes("grad_h0", grad_h0);
+    places.writes("grad_c0", grad_c0);
+    places.writes("the gradient of a weight", gradients);
+    places.check();
     nb::gil_scoped_release released;
-    Crew crew(threads);
+    const Batch batch = samples.batch();
+    Crew crew = crew_of(threads);
     stack_.backward(batch, used, run, crew);
   }
 
@@ -275,9 +380,18 @@ void additive_scores(const In& queries, const In& keys,
   const float* weight = contiguous("energy", energy, {size});
   float* to = contiguous("scores", scores, {batch, count, steps});
   const KernelTable& kernels = kernels_of(isa);
+  Places places;
+  places.reads("queries", queries);
+  places.reads("keys", keys);
+  places.reads("mask", mask);
+  places.reads("energy", energy);
+  places.writes("scores", scores);
+  places.check();
+  if (scores.size() == 0) return;
   nb::gil_scoped_release released;
+  Crew crew = crew_of(threads);
   const std::size_t parts = std::min(batch, 4 * std::max<std::size_t>(1, threads));
-  Crew(threads).run(parts, [&](std::size_t part) {
+  crew.run(parts, [&](std::size_t part) {
     for (std::size_t b = batch * part / parts; b < batch * (part + 1) / parts; ++b) {
       kernels.additive_scores(from + b * count * size, count, key + b * steps * size, steps,
                               is_real + b * steps, weight, size, to + b * count * steps);
@@ -288,35 +402,34 @@ void additive_scores(const In& queries, const In& keys,
 using Function = void (*KernelTable::*)(const float*, std::size_t, float*);
 
 template <Function function>
-void element_by_element(const nb::ndarray<const float, nb::ndim<1>, nb::c_contig>& from,
-                        const nb::ndarray<float, nb::ndim<1>, nb::c_contig>& to,
-                        const std::string& isa) {
-  if (from.shape(0) != to.shape(0)) throw std::invalid_argument("not of one size");
-  (kernels_of(isa).*function)(from.data(), from.shape(0), to.data());
+void element_by_element(const In& from, const Out& to, const std::string& isa) {
+  const Dimensions shape{from.ndim() == 1 ? from.shape(0) : 0};
+  const float* values = contiguous("from", from, shape);
+  float* results = contiguous("to", to, shape);
+  Places places;
+  places.reads("from", from);
+  places.writes("to", to);
+  places.check();
+  (kernels_of(isa).*function)(values, shape[0], results);
 }
 
 // A stack that is run step by step, in arrays that stay where they are: nothing is allocated, and
 // the weights are those of the moment it was made.
 class PyStream {
  public:
-  PyStream(PyStack& stack, const PyStack::WeightArrays& weights, const Out& x, const Out& h,
+  PyStream(PyStack& stack, const WeightArrays& weights, const Out& x, const Out& h,
            const std::optional<Out>& c, const std::vector<Out>& outputs, std::size_t threads)
-      : stack_(stack.stack()),
-        x_(x),
-        h_(h),
-        c_(c),
-        outputs_(outputs),
-        threads_(threads),
-        batch_(1, x.ndim() == 3 ? x.shape(1) : 0, nullptr, 1) {
+      : stack_(stack.stack()), x_(x), h_(h), c_(c), outputs_(outputs), threads_(threads) {
     const StackSize& size = stack_.size();
-    const std::size_t samples = batch_.samples();
+    const std::size_t samples = x.ndim() == 3 ? x.shape(1) : 0;
     StackForward run{};
     const Grid<float> input = grid<float>("x", x, {1, samples, size.input});
     run.x = {input.data, input.step, input.sample};
     run.h_n = contiguous("h", h, {size.rows(), samples, size.state()});
     run.c_n = contiguous("c", c, {size.rows(), samples, size.units});
-    if (size.cell == Cell::lstm && run.c_n == nullptr)
+    if (size.cell == Cell::lstm && run.c_n == nullptr) {
       throw std::invalid_argument("an LSTM needs c");
+    }
     if (size.directions != 1) throw std::invalid_argument("a stream has one direction");
     // A part of a layer may write its units of h while another still reads all of them.
     before_.resize(h.size());
@@ -327,10 +440,18 @@ class PyStream {
       run.outputs.push_back(grid<float>("an output", output, {1, samples, size.output()}));
     }
     const std::vector<Weights> used = stack.weights_of(weights);
+    Places places;
+    places.reads("x", x);
+    places.reads("a weight", weights);
+    places.writes("h", h);
+    places.writes("c", c);
+    places.writes("an output", outputs);
+    places.check();
     nb::gil_scoped_release released;
-    Crew crew(threads);
+    Crew crew = crew_of(threads);
     weights_ = stack_.pack(used, crew);
-    plan_.emplace(stack_, *weights_, batch_, run, crew);
+    batch_.emplace(1, samples, nullptr, 1);
+    plan_.emplace(stack_, *weights_, *batch_, run, crew);
   }
 
   PyStream(const PyStream&) = delete;
@@ -350,19 +471,26 @@ class PyStream {
   std::vector<Out> outputs_;
   std::size_t threads_;
   std::vector<float> before_;
-  Batch batch_;
+  std::optional<Batch> batch_;
   std::shared_ptr<const PackedWeights> weights_;
   std::optional<ForwardPlan> plan_;
 };
 
 }  // namespace
 
+Stack& stack_of(const nb::object& stack) { return nb::cast<PyStack&>(stack).stack(); }
+
+std::vector<Weights> weights_of(const nb::object& stack, const WeightArrays& weights) {
+  return nb::cast<PyStack&>(stack).weights_of(weights);
+}
+
 void bind_stack(nb::module_& module) {
   nb::class_<PyStack>(module, "Stack")
       .def(nb::init<const std::string&, std::size_t, std::size_t, std::size_t, std::size_t, bool,
-                    std::size_t, const std::string&>(),
+                    std::size_t, const std::string&, const std::string&>(),
            nb::arg("cell"), nb::arg("input"), nb::arg("units"), nb::arg("layers"),
-           nb::arg("directions"), nb::arg("bias"), nb::arg("projected"), nb::arg("isa"))
+           nb::arg("directions"), nb::arg("bias"), nb::arg("projected"), nb::arg("isa"),
+           nb::arg("precision") = "fp32")
       .def_prop_ro("gates_row", &PyStack::gates_row)
       .def("forward", &PyStack::forward, nb::arg("weights").noconvert(), nb::arg("x").noconvert(),
            nb::arg("h0").noconvert(), nb::arg("c0").noconvert().none(),
@@ -380,7 +508,7 @@ void bind_stack(nb::module_& module) {
            nb::arg("grad_c0").noconvert().none(), nb::arg("gradients").noconvert(),
            nb::arg("slices"), nb::arg("threads"));
   nb::class_<PyStream>(module, "Stream")
-      .def(nb::init<PyStack&, const std::vector<std::vector<In>>&, const Out&, const Out&,
+      .def(nb::init<PyStack&, const WeightArrays&, const Out&, const Out&,
                     const std::optional<Out>&, const std::vector<Out>&, std::size_t>(),
            nb::keep_alive<1, 2>(), nb::arg("stack"), nb::arg("weights").noconvert(),
            nb::arg("x").noconvert(), nb::arg("h").noconvert(), nb::arg("c").noconvert().none(),
@@ -389,7 +517,8 @@ void bind_stack(nb::module_& module) {
   module.def(
       "gates_row",
       [](const std::string& cell, std::size_t units, const std::string& isa) {
-        return kernels_of(isa).gates_row({cell_of(cell), 1, units, 0});
+        check_size("units", units);
+        return kernels_of(isa).gates_row({cell_of(cell), 1, units, 0, Precision::fp32});
       },
       nb::arg("cell"), nb::arg("units"), nb::arg("isa"));
   module.def("additive_scores", &additive_scores, nb::arg("queries").noconvert(),
@@ -403,8 +532,10 @@ void bind_stack(nb::module_& module) {
         return best_slices(samples, directions, threads);
       },
       nb::arg("samples"), nb::arg("directions"), nb::arg("threads"));
-  module.def("sigmoid", &element_by_element<&KernelTable::sigmoid>);
-  module.def("tanh", &element_by_element<&KernelTable::hyperbolic_tangent>);
+  module.def("sigmoid", &element_by_element<&KernelTable::sigmoid>, nb::arg("from").noconvert(),
+             nb::arg("to").noconvert(), nb::arg("isa"));
+  module.def("tanh", &element_by_element<&KernelTable::hyperbolic_tangent>,
+             nb::arg("from").noconvert(), nb::arg("to").noconvert(), nb::arg("isa"));
 }
 
 }  // namespace unrolled

@@ -1,13 +1,16 @@
 // Runs stacks of many shapes forward and backward on several threads, to be built with sanitizers
 // and for machines that are not at hand. Each run is done twice, cut differently and on other
 // numbers of threads: every result must be the same to the last bit. The outputs are held against
-// the equations in double, written out here, and the gradients against their differences. Prints
-// how many runs there were; anything else is a failure.
+// the equations in double, written out here, and the gradients against their differences. Of runs
+// with weights of a low precision every state is held against those before it. Prints how many runs
+// there were; anything else is a failure.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -170,15 +173,21 @@ struct State {
   std::vector<double> h, c;
 };
 
+// What a product reads of some values.
+using Reading = std::function<std::vector<double>(const std::vector<double>&)>;
+
+std::vector<double> as_they_are(const std::vector<double>& values) { return values; }
+
 State next(const StackSize& size, const std::vector<double>* weights, const std::vector<double>& x,
-           const State& before) {
+           const State& before, const Reading& read = as_they_are) {
   const std::size_t units = size.units;
+  const std::vector<double> read_x = read(x), read_h = read(before.h);
   State now{std::vector<double>(units), before.c};
   const auto input = [&](std::size_t gate, std::size_t u) {
-    return times(weights[0], gate * units + u, x) + weights[2][gate * units + u];
+    return times(weights[0], gate * units + u, read_x) + weights[2][gate * units + u];
   };
   const auto state = [&](std::size_t gate, std::size_t u) {
-    return times(weights[1], gate * units + u, before.h) + weights[3][gate * units + u];
+    return times(weights[1], gate * units + u, read_h) + weights[3][gate * units + u];
   };
   const auto both = [&](std::size_t gate, std::size_t u) {
     return input(gate, u) + state(gate, u);
@@ -203,7 +212,7 @@ State next(const StackSize& size, const std::vector<double>* weights, const std:
     }
   }
   if (size.projected != 0) {
-    const std::vector<double> raw = now.h;
+    const std::vector<double> raw = read(now.h);
     now.h.resize(size.projected);
     for (std::size_t p = 0; p < size.projected; ++p) now.h[p] = times(weights[4], p, raw);
   }
@@ -304,6 +313,198 @@ void check_against_equations(const Shapes& shapes, const Given& given, const Res
   }
 }
 
+std::uint16_t to_bfloat16(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+double from_bfloat16(std::uint16_t half) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// A weight in a low precision, and what it stands for.
+struct LowWeight {
+  std::vector<std::int8_t> whole;
+  std::vector<std::uint16_t> halves;
+  std::vector<float> scale;
+  std::vector<double> value;
+
+  const void* data() const {
+    return scale.empty() ? static_cast<const void*>(halves.data()) : whole.data();
+  }
+};
+
+LowWeight lowered(const std::vector<float>& weight, std::size_t columns, Precision precision) {
+  LowWeight low;
+  const std::size_t depth = columns == 0 ? 0 : weight.size() / columns;
+  for (std::size_t column = 0; column < columns; ++column) {
+    const float* row = weight.data() + column * depth;
+    float largest = 0;
+    for (std::size_t k = 0; k < depth; ++k) largest = std::max(largest, std::abs(row[k]));
+    if (precision == Precision::int8) low.scale.push_back(largest / 127);
+    for (std::size_t k = 0; k < depth; ++k) {
+      if (precision == Precision::int8) {
+        low.whole.push_back(static_cast<std::int8_t>(std::nearbyint(row[k] * (127 / largest))));
+        low.value.push_back(static_cast<double>(low.whole.back()) * low.scale.back());
+      } else {
+        low.halves.push_back(to_bfloat16(row[k]));
+        low.value.push_back(from_bfloat16(low.halves.back()));
+      }
+    }
+  }
+  return low;
+}
+
+// Values as a product of int8 reads them.
+std::vector<double> in_steps(const std::vector<double>& values) {
+  float largest = 0;
+  for (double one : values) largest = std::max(largest, std::abs(static_cast<float>(one)));
+  const float per_step = largest > 1e-35f ? 127 / largest : 0;
+  std::vector<double> read;
+  for (double one : values) {
+    const volatile float scaled = static_cast<float>(one) * per_step;  // rounded by itself
+    read.push_back(std::nearbyint(scaled) * static_cast<double>(largest / 127));
+  }
+  return read;
+}
+
+std::vector<double> rounded(const std::vector<double>& values) {
+  std::vector<double> read;
+  for (double one : values) read.push_back(from_bfloat16(to_bfloat16(static_cast<float>(one))));
+  return read;
+}
+
+// The states of a run with weights of a low precision.
+struct LowRun {
+  std::vector<std::vector<float>> outputs, cells;
+  std::vector<float> h_n, c_n;
+
+  bool operator==(const LowRun&) const = default;
+};
+
+LowRun low_run(const Shapes& shapes, const KernelTable& kernels, const Given& given,
+               const std::vector<LowWeight>& low, std::size_t slices, std::size_t threads) {
+  const StackSize& size = shapes.size;
+  const std::size_t steps = shapes.steps, samples = shapes.samples;
+  LowRun run;
+  run.outputs.assign(size.layers, std::vector<float>(steps * samples * size.output()));
+  run.cells.assign(size.cell == Cell::lstm ? size.rows() : 0,
+                   std::vector<float>(steps * samples * size.units));
+  run.h_n.resize(size.rows() * samples * size.state());
+  run.c_n.resize(size.rows() * samples * size.units);
+  const auto grid = [&](std::vector<float>& memory, std::size_t width) {
+    return Grid<float>{memory.data(), static_cast<std::ptrdiff_t>(samples * width),
+                       static_cast<std::ptrdiff_t>(width)};
+  };
+  std::vector<Weights> weights;
+  for (std::size_t row = 0; row < size.rows(); ++row) {
+    const LowWeight* of_row = &low[3 * row];
+    Weights one{};
+    one.input_bias = given.weights[5 * row + 2].data();
+    one.state_bias = given.weights[5 * row + 3].data();
+    one.low = {of_row[0].data(),       of_row[1].data(),       of_row[2].data(),
+               of_row[0].scale.data(), of_row[1].scale.data(), of_row[2].scale.data()};
+    weights.push_back(one);
+  }
+  StackForward forward{};
+  forward.x = {given.x.data(), static_cast<std::ptrdiff_t>(samples * size.input),
+               static_cast<std::ptrdiff_t>(size.input)};
+  forward.h0 = given.h0.data();
+  forward.c0 = given.c0.data();
+  for (auto& output : run.outputs) forward.outputs.push_back(grid(output, size.output()));
+  for (auto& cells : run.cells) forward.cells.push_back(grid(cells, size.units));
+  forward.h_n = run.h_n.data();
+  forward.c_n = run.c_n.data();
+  Stack stack(size, kernels);
+  const Batch batch(steps, samples, shapes.lengths.data(), slices);
+  Crew crew(threads);
+  stack.forward(*stack.pack(weights, crew), batch, forward, crew);
+  return run;
+}
+
+void check_low_states(const Shapes& shapes, const Given& given, const std::vector<LowWeight>& low,
+                      const LowRun& run, const Reading& read) {
+  const StackSize& size = shapes.size;
+  const std::size_t samples = shapes.samples, state = size.state();
+  // The h that a projection reads is no state, so its rounding may be another one here.
+  const bool is_coarse = size.projected != 0 && size.precision == Precision::int8;
+  const double allowed = is_coarse ? 1e-2 : 1e-4;
+  const auto near = [&](const char* what, const std::vector<double>& expected, const float* found) {
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      if (!(std::abs(found[i] - expected[i]) <= allowed * (1 + std::abs(expected[i])))) {
+        fail(what, found[i], expected[i]);
+      }
+    }
+  };
+  for (std::size_t row = 0; row < size.rows(); ++row) {
+    const std::size_t layer = row / size.directions, direction = row % size.directions;
+    const std::vector<float>& below = layer == 0 ? given.x : run.outputs[layer - 1];
+    const std::size_t width = size.layer(layer).input;
+    const std::vector<float>* biases = &given.weights[5 * row + 2];
+    const std::vector<double> weights[] = {low[3 * row].value,
+                                           low[3 * row + 1].value,
+                                           {biases[0].begin(), biases[0].end()},
+                                           {biases[1].begin(), biases[1].end()},
+                                           low[3 * row + 2].value};
+    for (std::size_t sample = 0; sample < samples; ++sample) {
+      const std::size_t length = static_cast<std::size_t>(shapes.lengths[sample]);
+      const float* h = given.h0.data() + (row * samples + sample) * state;
+      const float* c = given.c0.data() + (row * samples + sample) * size.units;
+      for (std::size_t turn = 0; turn < length; ++turn) {
+        const std::size_t step = direction == 0 ? turn : length - 1 - turn;
+        const std::size_t place = step * samples + sample;
+        const float* x = below.data() + place * width;
+        const State expected =
+            next(size, weights, {x, x + width}, {{h, h + state}, {c, c + size.units}}, read);
+        h = run.outputs[layer].data() + place * size.output() + direction * state;
+        near("a state of low precision", expected.h, h);
+        if (size.cell != Cell::lstm) continue;
+        c = run.cells[row].data() + place * size.units;
+        near("a cell of low precision", expected.c, c);
+      }
+    }
+  }
+}
+
+void check_low(Shapes shapes, const KernelTable& kernels, Precision precision, bool rounds_values) {
+  StackSize& size = shapes.size;
+  size.precision = precision;
+  Given given{{},
+              numbers(shapes.steps * shapes.samples * size.input),
+              numbers(size.rows() * shapes.samples * size.state()),
+              numbers(size.rows() * shapes.samples * size.units),
+              {}};
+  std::vector<LowWeight> low;
+  for (std::size_t row = 0; row < size.rows(); ++row) {
+    const LayerSize layer = size.layer(row / size.directions);
+    const std::size_t gates = layer.gates() * layer.units;
+    for (std::size_t count :
+         {gates * layer.input, gates * layer.state(), gates, gates, size.projected * size.units}) {
+      given.weights.push_back(numbers(count, 0.15f));
+    }
+    const std::vector<float>* of_row = &given.weights[5 * row];
+    low.push_back(lowered(of_row[0], gates, precision));
+    low.push_back(lowered(of_row[1], gates, precision));
+    low.push_back(lowered(of_row[4], size.projected, precision));
+  }
+  const LowRun one = low_run(shapes, kernels, given, low, 1, 1);
+  const LowRun other =
+      low_run(shapes, kernels, given, low, between(1, shapes.samples), between(2, 4));
+  if (!(one == other)) {
+    std::printf("two ways of cutting a batch differ in low precision\n");
+    std::exit(1);
+  }
+  const bool is_int8 = precision == Precision::int8;
+  check_low_states(shapes, given, low, one,
+                   is_int8         ? in_steps
+                   : rounds_values ? rounded
+                                   : as_they_are);
+}
+
 void check(const Shapes& shapes, const KernelTable& kernels) {
   const StackSize& size = shapes.size;
   std::vector<std::vector<float>> weights;
@@ -333,7 +534,11 @@ void check(const Shapes& shapes, const KernelTable& kernels) {
 int main(int count, char** arguments) {
   const int runs = count > 1 ? std::atoi(arguments[1]) : 40;
   for (const std::string& isa : available_isas()) {
-    for (int i = 0; i < runs; ++i) check(any_shapes(), kernels_of(isa));
+    for (int i = 0; i < runs; ++i) {
+      check(any_shapes(), kernels_of(isa));
+      check_low(any_shapes(), kernels_of(isa), Precision::int8, false);
+      check_low(any_shapes(), kernels_of(isa), Precision::bf16, isa == "avx512bf16");
+    }
   }
   std::printf("%d runs on each of %zu instruction sets\n", runs, available_isas().size());
   return 0;

@@ -1,5 +1,6 @@
 """What a layer refuses, in the same words on every engine."""
 
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from unrolled import nn
 
 pytestmark = pytest.mark.usefixtures("as_users_call")
 
+ENGINES = ["native", "torch", "reference"]
 X = torch.zeros(5, 2, 3)
 PACKED = torch.nn.utils.rnn.pack_padded_sequence(X, torch.tensor([5, 2]))
 
@@ -19,6 +21,10 @@ CASES = [
     ((torch.zeros(5, 2, 4),), {}, ValueError, "input has 4 features .* this layer reads 3"),
     ((X.double(),), {}, ValueError, "input is torch.float64 but the weights are torch.float32"),
     ((X.half(),), {}, ValueError, "input is torch.float16 but"),
+    ((X.bfloat16(),), {}, ValueError, "input is torch.bfloat16 but"),
+    ((X.long(),), {}, ValueError, "input is torch.int64 but"),
+    ((X.cfloat(),), {}, ValueError, "input is torch.complex64 but"),
+    ((X[None],), {}, ValueError, r"input has 4 axes, shape \(1, 5, 2, 3\); it must have 2 or 3"),
     ((X.to("meta"),), {}, ValueError, "input is on meta but the weights are on cpu"),
     ((X.to_sparse(),), {}, ValueError, "input is torch.sparse_coo; make it dense"),
     ((3,), {}, TypeError, "input is of type int; give a tensor"),
@@ -38,6 +44,9 @@ CASES = [
         r"h_0 has shape \(1, 3, 4\); it must be \(1, 2, 4\)",
     ),
     ((X, torch.zeros(1, 2, 4).double()), {}, ValueError, "h_0 is torch.float64"),
+    ((X, torch.zeros(1, 2, 4).to("meta")), {}, ValueError, "h_0 is on meta but the weights are on"),
+    ((X, torch.zeros(1, 2, 4).to_sparse()), {}, ValueError, "h_0 is torch.sparse_coo; make it"),
+    ((X, torch.zeros(2, 4)), {}, ValueError, r"h_0 has shape \(2, 4\); it must be \(1, 2, 4\)"),
     (
         (X, (torch.zeros(1, 2, 4),) * 2),
         {},
@@ -54,13 +63,20 @@ CASES = [
     ((X,), {"lengths": [5, -2]}, ValueError, "the length of sample 1 is -2"),
     ((X,), {"lengths": [6, 5]}, ValueError, "the length of sample 0 is 6"),
     ((X,), {"lengths": [5]}, ValueError, r"lengths have shape \(1,\); give one length per sample"),
+    ((X,), {"lengths": [[5, 2]]}, ValueError, r"lengths have shape \(1, 2\); give one length per"),
+    ((X,), {"lengths": torch.tensor([5, 0])}, ValueError, "the length of sample 1 is 0; it must"),
+    ((X,), {"lengths": torch.tensor([5, 7])}, ValueError, "the length of sample 1 is 7; it must"),
+    ((X,), {"lengths": torch.tensor([5])}, ValueError, r"lengths have shape \(1,\); give one"),
+    ((X,), {"lengths": torch.tensor([5.0, 2.0])}, TypeError, "lengths are float32; they must be"),
+    ((X,), {"lengths": [True, True]}, TypeError, "lengths are bool; they must be integers"),
+    ((X,), {"lengths": [5, float("nan")]}, TypeError, "lengths are float64; they must be integers"),
     ((X,), {"lengths": [5.0, 2.0]}, TypeError, "lengths are float64; they must be integers"),
     ((X[:, 0],), {"lengths": [5]}, ValueError, "lengths were given with an unbatched input"),
     ((PACKED,), {"lengths": [5, 2]}, ValueError, "lengths were given with a PackedSequence"),
 ]
 
 
-@pytest.mark.parametrize("engine", ["torch", "reference"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("arguments", "named", "error", "message"), CASES)
 def test_what_a_layer_refuses(
     arguments: tuple, named: dict, error: type[Exception], message: str, engine: str
@@ -102,6 +118,43 @@ def test_an_lstm_takes_a_pair() -> None:
 def test_what_cannot_be_made(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("nan"), 4.5, "4", None])
+@pytest.mark.parametrize("name", ["input_size", "hidden_size", "num_layers"])
+def test_sizes_that_are_none(name: str, size: object) -> None:
+    sizes = {"input_size": 3, "hidden_size": 4, "num_layers": 2} | {name: size}
+    with pytest.raises(TypeError, match=f"{name} is .*; it must be an integer"):
+        nn.GRU(**sizes)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_instruction_set_is_refused_whoever_computes(engine: str) -> None:
+    code = (
+        "from types import SimpleNamespace as Module\n"
+        "from unrolled.kernels import _isa\n"
+        "here, there = ['baseline'], ['baseline', 'x']\n"
+        "sets = Module(available_isas=lambda: here, compiled_isas=lambda: there)\n"
+        "_isa.native = lambda: sets\n"
+        "_isa.why_unavailable = lambda: None\n"
+        "import torch\n"
+        "from unrolled import nn\n"
+        "try:\n    nn.GRU(3, 4)(torch.zeros(5, 2, 3))\n"
+        "except ValueError as error:\n    print(error)\n"
+    )
+    for isa, fault in (
+        ("mmx", "there is no such instruction set"),
+        ("x", "this machine does not have it"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "UNROLLED_ISA": isa, "UNROLLED_ENGINE": engine},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        expected = f"UNROLLED_ISA is {isa!r}, but {fault}; use baseline.\n"
+        assert done.stdout == expected, done.stderr
 
 
 def test_an_unknown_engine_is_refused() -> None:

@@ -2,25 +2,59 @@
 
 import json
 import re
+import runpy
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def test_the_table_of_recurrent_layers() -> None:
-    measured = json.loads((RESULTS / "recurrent_layers.json").read_text("utf-8"))
-    medians = {
-        (row["name"], row["what"], row["cell"]): row["ratio"]["median"]
-        for row in measured["cases"]
-        if "torch" in row["ms"]
-    }
+def test_the_tables_of_kernels() -> None:
     page = (ROOT / "docs" / "kernels.md").read_text("utf-8")
-    rows = re.findall(r"^\| (.+), (.+?) +\| ([\d.]+) +\| ([\d.]+) +\| ([\d.]+) +\|$", page, re.M)
-    assert len(rows) == 13
-    for name, what, *figures in rows:
-        for cell, figure in zip(("GRU", "RNN", "LSTM"), figures, strict=True):
-            assert float(figure) == medians[name, what, cell], (name, what, cell)
+    tables = runpy.run_path(str(ROOT / "benchmarks" / "kernel_tables.py"))["tables"]()
+    assert len(tables) >= 3
+    for table in tables:
+        assert table.count("\n") > 3
+        assert f"\n{table}" in page, "run: python benchmarks/kernel_tables.py"
+
+
+def test_a_figure_of_the_tables_is_that_of_the_measurement() -> None:
+    measured = json.loads((RESULTS / "recurrent_layers.json").read_text("utf-8"))
+    [row] = [
+        row
+        for row in measured["cases"]
+        if (row["cell"], row["name"], row["what"]) == ("LSTM", "ragged", "training")
+    ]
+    page = (ROOT / "docs" / "kernels.md").read_text("utf-8")
+    found = re.search(r"^\| ragged, training \| [\d.]+ \| [\d.]+ \| ([\d.]+) \|$", page, re.M)
+    assert found is not None
+    assert float(found[1]) == row["ratio"]["median"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_of_kernels(theme: str) -> None:
+    assets = ROOT / "docs" / "assets"
+    drawn = runpy.run_path(str(assets / "draw_kernels.py"))["pictures"]()[f"kernels-{theme}.svg"]
+    committed = (assets / f"kernels-{theme}.svg").read_text("utf-8")
+    assert committed == drawn, "run: python docs/assets/draw_kernels.py"
+
+
+def test_the_table_of_low_precision() -> None:
+    measured = json.loads((RESULTS / "low_precision.json").read_text("utf-8"))
+    rows = {(row["precision"], row["name"], row["cell"]): row for row in measured["cases"]}
+    page = (ROOT / "docs" / "kernels.md").read_text("utf-8")
+    number = r"([\d.]+) \(([\de.-]+)\) +\| "
+    pattern = rf"^\| (int8|bf16), (.+?) +\| {number}{number}([\d.]+) \(([\de.-]+)\) +\|$"
+    found = re.findall(pattern, page, re.M)
+    assert len(found) == 6
+    for precision, name, *figures in found:
+        pairs = zip(figures[::2], figures[1::2], strict=True)
+        for cell, (ratio, error) in zip(("GRU", "RNN", "LSTM"), pairs, strict=True):
+            row = rows[precision, name, cell]
+            assert float(ratio) == row["ratio"]["median"], (precision, name, cell)
+            assert float(error) == row["largest_error"], (precision, name, cell)
 
 
 def test_the_figures_beside_yoyodyne() -> None:

@@ -11,3 +11,7 @@ from ._recurrent import gates_row as gates_row
 from ._recurrent import recurrent_stack as recurrent_stack
 from ._recurrent import recurrent_stream as recurrent_stream
 from ._reference import multiply as multiply
+from ._search import DecoderArrays as DecoderArrays
+from ._search import FoundTarget as FoundTarget
+from ._search import SourceArrays as SourceArrays
+from ._search import search as search

@@ -6,16 +6,18 @@ from ..grid import StackShape
 from ._isa import isa, native, why_unavailable
 
 
-def recurrent_stack(shape: StackShape) -> Any:
+def recurrent_stack(shape: StackShape, precision: str = "fp32") -> Any:
     """A compiled stack with room for its packed weights; runs on arrays of float32.
 
     Args:
         shape: the stack.
+        precision: of the weights in its products, `"fp32"`, `"bf16"` or `"int8"`. Those of bf16 are
+            given by their bits, as int16; after those of int8 come their scales.
 
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return _module().Stack(
+    return compiled_module().Stack(
         shape.cell,
         shape.input_size,
         shape.hidden_size,
@@ -24,11 +26,19 @@ def recurrent_stack(shape: StackShape) -> Any:
         shape.bias,
         shape.proj_size,
         isa().name,
+        precision,
     )
 
 
 def recurrent_stream(
-    shape: StackShape, weights: Any, x: Any, h: Any, c: Any, outputs: Any, threads: int
+    shape: StackShape,
+    weights: Any,
+    x: Any,
+    h: Any,
+    c: Any,
+    outputs: Any,
+    threads: int,
+    precision: str = "fp32",
 ) -> Any:
     """A compiled stack that runs one step at every call of `step`, in arrays that stay in place.
 
@@ -40,11 +50,14 @@ def recurrent_stream(
         c: likewise, (layer, batch, cell); `None` but for an LSTM.
         outputs: of each layer, float32, (1, batch, hidden), after it.
         threads: to compute with.
+        precision: of the weights, as in `recurrent_stack`.
 
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return _module().Stream(recurrent_stack(shape), weights, x, h, c, outputs, threads)
+    return compiled_module().Stream(
+        recurrent_stack(shape, precision), weights, x, h, c, outputs, threads
+    )
 
 
 def gates_row(shape: StackShape) -> int:
@@ -56,7 +69,7 @@ def gates_row(shape: StackShape) -> int:
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return int(_module().gates_row(shape.cell, shape.hidden_size, isa().name))
+    return int(compiled_module().gates_row(shape.cell, shape.hidden_size, isa().name))
 
 
 def best_slices(samples: int, directions: int, threads: int) -> int:
@@ -70,7 +83,7 @@ def best_slices(samples: int, directions: int, threads: int) -> int:
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return int(_module().best_slices(samples, directions, threads))
+    return int(compiled_module().best_slices(samples, directions, threads))
 
 
 def additive_scores(
@@ -89,10 +102,15 @@ def additive_scores(
     Raises:
         RuntimeError: there is no compiled module.
     """
-    _module().additive_scores(queries, keys, mask, energy, scores, isa().name, threads)
+    compiled_module().additive_scores(queries, keys, mask, energy, scores, isa().name, threads)
 
 
-def _module() -> Any:
+def compiled_module() -> Any:
+    """The compiled module.
+
+    Raises:
+        RuntimeError: there is none.
+    """
     module = native()
     if module is None:
         raise RuntimeError(why_unavailable() or "there is no compiled module")

@@ -13,12 +13,16 @@ from ._embedded_run import run_embedded as run_embedded
 from ._engine import current_engine as current_engine
 from ._engine import engine as engine
 from ._engine import engine_names as engine_names
+from ._engine import may_call_kernels as may_call_kernels
 from ._general_attention import GeneralAttention as GeneralAttention
 from ._gru import GRU as GRU
 from ._gru_cell import GRUCell as GRUCell
 from ._layer_run import engine_for as engine_for
 from ._lstm import LSTM as LSTM
 from ._lstm_cell import LSTMCell as LSTMCell
+from ._quantization_report import QuantizationReport as QuantizationReport
+from ._quantization_report import StateError as StateError
+from ._quantized_layer import QuantizedLayer as QuantizedLayer
 from ._rnn import RNN as RNN
 from ._rnn_cell import RNNCell as RNNCell
 from ._stream import Stream as Stream

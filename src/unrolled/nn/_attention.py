@@ -7,8 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..kernels import additive_scores as compiled_scores
-from ._engine import uses_kernels
-from ._kernel_use import is_plain
+from ._engine import may_call_kernels
 
 Query = Float[Tensor, "batch target_step query"]
 Memory = Float[Tensor, "batch source_step memory"]
@@ -125,7 +124,7 @@ def additive_scores(
         mask: `True` where a source step is real.
     """
     tensors = (query, keys, energy)
-    if uses_kernels(tensors) and is_plain(tensors):
+    if may_call_kernels(tensors):
         scores = query.new_empty(*query.shape[:2], keys.shape[1])
         compiled_scores(
             query.detach().contiguous(),

@@ -110,6 +110,30 @@ def check_sample_lengths(
     return None if bool(np.all(checked == steps)) else torch.from_numpy(checked)
 
 
+def check_traced_lengths(lengths: Tensor, *, batch: int) -> Tensor:
+    """The lengths as a tensor of int64, of which a compiler sees everything but the values.
+
+    The kernels look at these when they run, and refuse the same ones in the same words.
+
+    Args:
+        lengths: one per sample.
+        batch: samples.
+
+    Raises:
+        TypeError: the lengths are not integers.
+        ValueError: there is not one per sample.
+    """
+    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
+        kind = str(lengths.dtype).removeprefix("torch.")
+        raise TypeError(f"lengths are {kind}; they must be integers.")
+    if lengths.dim() != 1 or lengths.shape[0] != batch:
+        raise ValueError(
+            f"lengths have shape {tuple(lengths.shape)}; give one length per sample, "
+            f"shape ({batch},)."
+        )
+    return lengths.detach().to("cpu", torch.int64).contiguous()
+
+
 def check_initial_state(
     hx: object, *, shape: StackShape, batch: int | None, like: Tensor
 ) -> tuple[Tensor, Tensor | None]:

@@ -7,18 +7,18 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from ._checks import check_initial_state, check_sample_lengths, check_steps
-from ._engine import uses_kernels
+from ._engine import may_call_kernels
 from ._gru import GRU
-from ._kernel_use import is_plain
 from ._layer_run import LayerResult
 from ._lstm import LSTM
 from ._native_op import compute, flat
+from ._quantized_layer import QuantizedLayer
 from ._rnn import RNN
 from ._weights import stack_weights
 
 
 def run_embedded(
-    layer: RNN | GRU | LSTM,
+    layer: RNN | GRU | LSTM | QuantizedLayer,
     embedding: nn.Embedding,
     ids: Int[Tensor, "..."],
     hidden: Tensor | None = None,
@@ -47,7 +47,7 @@ def run_embedded(
             f"ids is {ids.dtype} of shape {tuple(ids.shape)}; it must be of integers, with an axis "
             "for the batch and one for the steps."
         )
-    shape, weights, table = layer.shape, stack_weights(layer, layer.shape), embedding.weight
+    shape, table = layer.shape, embedding.weight
     steps_first = ids.transpose(0, 1) if layer.batch_first else ids
     steps, batch = steps_first.shape
     h0 = table.new_zeros(shape.num_rows, batch, shape.state_size) if hidden is None else hidden
@@ -55,14 +55,16 @@ def run_embedded(
     if shape.has_cell_state:
         c0 = table.new_zeros(shape.num_rows, batch, shape.cell_size) if cell is None else cell
     state = h0 if c0 is None else (h0, c0)
+    if isinstance(layer, QuantizedLayer):
+        return _as_result(layer(embedding(ids), state, lengths))
+    weights = stack_weights(layer, shape)
     tensors = [table, h0, *flat(weights)] + ([] if c0 is None else [c0])
     is_bare = type(embedding) is nn.Embedding and embedding.max_norm is None
     hooked = embedding._forward_hooks or embedding._forward_pre_hooks
     hooked = hooked or layer._forward_hooks or layer._forward_pre_hooks
     dropped = layer.training and layer.dropout
-    if hooked or dropped or not is_bare or not uses_kernels(tensors) or not is_plain(tensors):
-        output, finals = layer(embedding(ids), state, lengths)
-        return LayerResult(output, *(finals if isinstance(finals, tuple) else (finals, None)))
+    if hooked or dropped or not is_bare or not may_call_kernels(tensors):
+        return _as_result(layer(embedding(ids), state, lengths))
     check_steps(steps)
     check_initial_state(state, shape=shape, batch=batch, like=table)
     real = None if lengths is None else check_sample_lengths(lengths, batch=batch, steps=steps)
@@ -70,3 +72,8 @@ def run_embedded(
     kept = compute(shape, table, h0, c0, real, flat(weights), cells=False, gates=False, ids=symbols)
     output = kept.outputs[-1]
     return LayerResult(output.transpose(0, 1) if layer.batch_first else output, kept.h_n, kept.c_n)
+
+
+def _as_result(found: tuple[Tensor, Tensor | tuple[Tensor, Tensor]]) -> LayerResult:
+    output, finals = found
+    return LayerResult(output, *(finals if isinstance(finals, tuple) else (finals, None)))

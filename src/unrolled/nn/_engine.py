@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..kernels import isa, why_unavailable
 from . import _native_engine, _reference_engine, _torch_engine
-from ._kernel_use import why_not_compiled
+from ._kernel_use import is_plain, why_not_compiled
 from ._stack_call import StackCall, StackStates, TopStates
 
 _VARIABLE = "UNROLLED_ENGINE"
@@ -92,10 +92,13 @@ def current_engine() -> EngineChoice:
     Without compiled kernels torch takes the place of native.
 
     Raises:
-        ValueError: `UNROLLED_ENGINE` names no engine.
+        ValueError: `UNROLLED_ENGINE` names no engine, or `UNROLLED_ISA` no instruction set that
+            there is here.
     """
     global _choice
     if _choice is None:
+        if why_unavailable() is None:
+            isa()  # a wrong UNROLLED_ISA is refused whoever computes
         named = os.environ.get(_VARIABLE)
         if named:
             _choice = EngineChoice(_find(named, _VARIABLE), f"chosen by {_VARIABLE}={named}")
@@ -125,6 +128,17 @@ def uses_kernels(tensors: Sequence[Tensor]) -> bool:
         tensors: all that it is computed from.
     """
     return current_engine().engine.name == "native" and why_not_compiled(tensors) is None
+
+
+def may_call_kernels(tensors: Sequence[Tensor]) -> bool:
+    """Whether the kernels may be called for something of these tensors, past PyTorch's dispatcher.
+
+    `uses_kernels`, and nothing is traced or recorded.
+
+    Args:
+        tensors: all that it is computed from.
+    """
+    return uses_kernels(tensors) and is_plain(tensors)
 
 
 def _default() -> EngineChoice:

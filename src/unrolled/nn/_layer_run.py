@@ -14,8 +14,10 @@ from ._checks import (
     check_input,
     check_sample_lengths,
     check_steps,
+    check_traced_lengths,
 )
-from ._engine import EngineChoice, engine_of
+from ._engine import Engine, EngineChoice, engine_of, uses_kernels
+from ._native_op import flat
 from ._packed import pack_like
 from ._stack_call import StackCall
 from ._weights import LayerWeights, stack_weights
@@ -54,12 +56,15 @@ def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineC
     """The engine that computes a layer on an input, and why it is that one.
 
     Args:
-        layer: an `RNN`, `GRU` or `LSTM`.
+        layer: an `RNN`, `GRU` or `LSTM`, quantized or not.
         input: as the layer takes it.
 
     Raises:
         TypeError, ValueError: as `RNN.forward` says.
     """
+    own = getattr(layer, "engine", None)
+    if isinstance(own, Engine):
+        return EngineChoice(own, "a quantized layer runs on the compiled kernels only")
     if isinstance(input, PackedSequence):
         padded, _ = pad_packed_sequence(input, batch_first=layer.batch_first)
     else:
@@ -74,8 +79,10 @@ def run_layer(
     input: Tensor | PackedSequence,
     hx: InitialState,
     lengths: Lengths,
+    engine: Engine | None = None,
+    like: Tensor | None = None,
 ) -> LayerResult:
-    """Run a layer on the engine in use.
+    """Run a layer.
 
     Args:
         layer: what to run.
@@ -83,14 +90,16 @@ def run_layer(
         input: padded, unbatched or packed.
         hx: initial state; zeros when absent.
         lengths: real steps of each sample of a padded input.
+        engine: who computes; the engine in use when absent.
+        like: whose type and device the input must have; the first weight when absent.
 
     Raises:
         TypeError, ValueError: as `RNN.forward` says.
     """
     if isinstance(input, PackedSequence):
-        return _run_packed(layer, weights, input, hx, lengths)
-    prepared = _prepare(layer, weights, input, hx, lengths)
-    output, hidden, cell = engine_of(prepared.call).engine.run(prepared.call)
+        return _run_packed(layer, weights, input, hx, lengths, engine, like)
+    prepared = _prepare(layer, weights, input, hx, lengths, like)
+    output, hidden, cell = (engine or engine_of(prepared.call).engine).run(prepared.call)
     if not prepared.batched:
         return LayerResult(
             output.squeeze(1), hidden.squeeze(1), None if cell is None else cell.squeeze(1)
@@ -104,8 +113,10 @@ def unroll_layer(
     input: Tensor | PackedSequence,
     hx: InitialState,
     lengths: Lengths,
+    engine: Engine | None = None,
+    like: Tensor | None = None,
 ) -> StateGrid:
-    """Every state of a run, on the engine in use.
+    """Every state of a run.
 
     Args:
         layer: what to run.
@@ -113,6 +124,8 @@ def unroll_layer(
         input: padded, unbatched or packed.
         hx: initial state; zeros when absent.
         lengths: real steps of each sample of a padded input.
+        engine: as in `run_layer`.
+        like: as in `run_layer`.
 
     Raises:
         TypeError, ValueError: as `RNN.forward` says.
@@ -122,8 +135,8 @@ def unroll_layer(
         padded, lengths = pad_packed_sequence(input, batch_first=layer.batch_first)
     else:
         padded = input
-    prepared = _prepare(layer, weights, padded, hx, lengths)
-    states = engine_of(prepared.call).engine.unroll(prepared.call)
+    prepared = _prepare(layer, weights, padded, hx, lengths, like)
+    states = (engine or engine_of(prepared.call).engine).unroll(prepared.call)
     found = prepared.call.lengths
     return StateGrid(
         states.hidden,
@@ -140,8 +153,10 @@ def _prepare(
     input: Tensor,
     hx: InitialState,
     lengths: Lengths,
+    like: Tensor | None = None,
 ) -> _Prepared:
-    shape, like = layer.shape, weights[0].weight_ih
+    shape = layer.shape
+    like = weights[0].weight_ih if like is None else like
     check_input(input, size=shape.input_size, like=like, ranks=(2, 3))
     batched = input.dim() == 3
     x = input.unsqueeze(1) if not batched else input.transpose(0, 1) if layer.batch_first else input
@@ -151,7 +166,7 @@ def _prepare(
         raise ValueError(
             "lengths were given with an unbatched input; cut the input to its length instead."
         )
-    real = None if lengths is None else check_sample_lengths(lengths, batch=batch, steps=steps)
+    real = _real_lengths(lengths, x, weights)
     if hx is None:
         h0, c0 = _zeros(shape, batch, x)
     else:
@@ -163,15 +178,29 @@ def _prepare(
     )
 
 
+def _real_lengths(lengths: Lengths, x: Tensor, weights: list[LayerWeights]) -> Tensor | None:
+    if lengths is None:
+        return None
+    steps, batch = x.shape[:2]
+    # Looking at a value breaks a compiled graph; the kernels are an operator and look themselves.
+    is_traced = torch.compiler.is_compiling() and isinstance(lengths, Tensor)
+    if is_traced and uses_kernels([x, *flat(weights)]):
+        return check_traced_lengths(cast("Tensor", lengths), batch=batch)
+    return check_sample_lengths(lengths, batch=batch, steps=steps)
+
+
 def _run_packed(
     layer: RecurrentLayer,
     weights: list[LayerWeights],
     packed: PackedSequence,
     hx: InitialState,
     lengths: Lengths,
+    engine: Engine | None,
+    like: Tensor | None,
 ) -> LayerResult:
     _refuse_lengths(lengths)
-    shape, like = layer.shape, weights[0].weight_ih
+    shape = layer.shape
+    like = weights[0].weight_ih if like is None else like
     check_input(packed.data, size=shape.input_size, name="packed input", like=like, ranks=(2,))
     batch = int(packed.batch_sizes[0])
     if hx is None:
@@ -180,7 +209,7 @@ def _run_packed(
         h0, c0 = check_initial_state(hx, shape=shape, batch=batch, like=like)
     x, real = pad_packed_sequence(packed)
     call = StackCall(shape, weights, x, h0, c0, real, layer.dropout, layer.training)
-    engine = engine_of(call).engine
+    engine = engine or engine_of(call).engine
     if engine.name == "torch":
         order, back = packed.sorted_indices, packed.unsorted_indices
         data, hidden, cell = _torch_engine.run_sequence(

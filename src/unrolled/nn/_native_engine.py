@@ -35,7 +35,16 @@ def unroll(call: StackCall) -> StackStates:
     Args:
         call: the run.
     """
-    kept, shape = _compute(call, cells=True), call.shape
+    return states_of(call.shape, _compute(call, cells=True))
+
+
+def states_of(shape: StackShape, kept: Kept) -> StackStates:
+    """The grid of a run that kept its cells.
+
+    Args:
+        shape: the stack.
+        kept: what the run returned.
+    """
     planes = torch.stack(kept.outputs)
     planes = planes.reshape(*planes.shape[:3], shape.num_directions, shape.state_size)
     hidden = planes.permute(0, 3, 1, 2, 4)

@@ -115,6 +115,7 @@ def compute(
     cells: bool,
     gates: bool,
     ids: Tensor | None = None,
+    precision: str = "fp32",
 ) -> Kept:
     """Run a stack, past PyTorch's dispatcher.
 
@@ -128,12 +129,13 @@ def compute(
         cells: whether c of every step is wanted.
         gates: whether a gradient will be, which needs those cells too.
         ids: where `x` is a table, which of its rows is the input, (step, batch).
+        precision: of the weights, in the order that `QuantizedLayer` has them.
     """
     steps, batch = (x if ids is None else ids).shape[:2]
     kept = _room(shape, x, steps, batch, lengths is not None, Wanted(cells or gates, gates))
     rows = _rows(shape, weights)
     threads = torch.get_num_threads()
-    stack_of(shape, weights).forward(
+    stack_of(shape, weights, precision).forward(
         rows,
         _side_by_side(x),
         h0.detach().contiguous(),
@@ -166,6 +168,42 @@ def recurrent(
     """`compute` as an operator; the fields of `Kept` one after the other."""
     found = compute(shape_of(cell, sizes), x, h0, c0, lengths, weights, cells=cells, gates=gates)
     return _flattened(found)
+
+
+@torch.library.custom_op("unrolled::recurrent_quantized", mutates_args=())
+def recurrent_quantized(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: list[Tensor],
+    cell: str,
+    sizes: list[int],
+    precision: str,
+    cells: bool,
+) -> list[Tensor]:
+    """`compute` with weights of a low precision as an operator, which has no gradient."""
+    shape = shape_of(cell, sizes)
+    found = compute(
+        shape, x, h0, c0, lengths, weights, cells=cells, gates=False, precision=precision
+    )
+    return _flattened(found)
+
+
+@recurrent_quantized.register_fake
+def _(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: list[Tensor],
+    cell: str,
+    sizes: list[int],
+    precision: str,
+    cells: bool,
+) -> list[Tensor]:
+    shape = shape_of(cell, sizes)
+    return _flattened(_room(shape, x, x.shape[0], x.shape[1], False, Wanted(cells, False)))
 
 
 @recurrent.register_fake
@@ -381,8 +419,18 @@ def _flattened(kept: Kept) -> list[Tensor]:
 
 def _rows(shape: StackShape, weights: Sequence[Tensor]) -> list[list[Tensor]]:
     per_row = len(weights) // shape.num_rows
-    plain = [weight.detach().contiguous() for weight in weights]
+    plain = [readable(weight) for weight in weights]
     return [plain[at : at + per_row] for at in range(0, len(plain), per_row)]
+
+
+def readable(weight: Tensor) -> Tensor:
+    """A weight as the bindings read it: in order, and bfloat16 by its bits.
+
+    Args:
+        weight: of any type that the kernels know.
+    """
+    plain = weight.detach().contiguous()
+    return plain.view(torch.int16) if plain.dtype == torch.bfloat16 else plain
 
 
 def _side_by_side(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import PackedSequence
 from ..grid import StackShape, StateGrid
 from ._layer_run import Lengths, run_layer, unroll_layer
 from ._layer_settings import all_weights, check_settings, layer_repr
+from ._quantized_layer import QuantizedLayer
 from ._weights import initialise_weights, register_weights, stack_weights
 
 
@@ -146,6 +147,26 @@ class RNN(nn.Module):
             ValueError: a rank, size, type, device or length does not fit.
         """
         return unroll_layer(self, stack_weights(self, self.shape), input, hx, lengths)
+
+    def quantize(
+        self, precision: str, samples: Tensor | PackedSequence | None = None
+    ) -> QuantizedLayer:
+        """The same layer for inference, with weights of a low precision; this one stays as it is.
+
+        Args:
+            precision: `"int8"` or `"bf16"`.
+            samples: an input as in `forward`, on which the error is measured; noise when absent.
+
+        Returns:
+            A module that is called as this one and tells its error against this one.
+
+        Raises:
+            RuntimeError: there is no compiled module.
+            TypeError: the samples are no tensor.
+            ValueError: the precision is none of these, the weights are not float32 on the CPU or
+                not finite, or the samples do not fit.
+        """
+        return QuantizedLayer(self, precision, samples)
 
     def flatten_parameters(self) -> None:
         """Do nothing: kept so that code written for `torch.nn` runs. cuDNN copies what it needs."""

@@ -12,7 +12,8 @@ from ._checks import check_input
 from ._engine import uses_kernels
 from ._gru import GRU
 from ._lstm import LSTM
-from ._native_op import flat
+from ._native_op import readable
+from ._quantized_layer import QuantizedLayer
 from ._rnn import RNN
 from ._weights import stack_weights
 
@@ -25,10 +26,11 @@ class Stream:
     moment the stream was made, and so is the engine.
 
     Args:
-        layer: a layer of one direction; its dropout is never active here.
+        layer: a layer of one direction, quantized or not; its dropout is never active here.
         batch_size: samples that run beside each other.
 
     Raises:
+        RuntimeError: the layer is quantized and the kernels are not in use.
         TypeError: the layer is none.
         ValueError: the layer is bidirectional, or there are no samples.
 
@@ -40,18 +42,23 @@ class Stream:
     True
     """
 
-    def __init__(self, layer: RNN | GRU | LSTM, batch_size: int = 1) -> None:
-        if not isinstance(layer, (RNN, GRU, LSTM)):
+    def __init__(self, layer: RNN | GRU | LSTM | QuantizedLayer, batch_size: int = 1) -> None:
+        if not isinstance(layer, (RNN, GRU, LSTM, QuantizedLayer)):
             raise TypeError(f"layer is of type {type(layer).__name__}; give an RNN, GRU or LSTM.")
-        if layer.bidirectional:
+        if layer.shape.bidirectional:
             raise ValueError(
                 "the layer is bidirectional, and its reverse direction begins with the last step, "
                 "which a stream has not seen; use a layer of one direction."
             )
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
-        shape, rows = layer.shape, stack_weights(layer, layer.shape)
-        like = rows[0].weight_ih.detach()
+        shape, precision = layer.shape, "fp32"
+        if isinstance(layer, QuantizedLayer):
+            layer.check_use()
+            like, rows, precision = layer.error, layer.weights_by_row(), layer.precision
+        else:
+            present = stack_weights(layer, shape)
+            like, rows = present[0].weight_ih.detach(), [row.present() for row in present]
         self.shape = shape
         self.batch_size = batch_size
         self._like = like
@@ -63,17 +70,19 @@ class Stream:
         self._outputs = [
             like.new_zeros(1, batch_size, shape.state_size) for _ in range(shape.num_layers)
         ]
+        self._here, self._top = self._x[0], self._outputs[-1][0]
         self._layer: RNN | GRU | LSTM | None = None
         self._native: Any = None
-        if uses_kernels(flat(rows)):
+        if isinstance(layer, QuantizedLayer) or uses_kernels([w for row in rows for w in row]):
             self._native = recurrent_stream(
                 shape,
-                [[weight.detach().contiguous() for weight in row.present()] for row in rows],
+                [[readable(weight) for weight in row] for row in rows],
                 self._x,
                 self._hidden,
                 self._cell,
                 self._outputs,
                 torch.get_num_threads(),
+                precision,
             )
         else:
             self._layer = copy.deepcopy(layer).eval()
@@ -89,7 +98,6 @@ class Stream:
         """C of every layer after the last step, a copy; `None` but for an LSTM."""
         return None if self._cell is None else self._cell.clone()
 
-    @torch.no_grad()
     def push(self, x: Float[Tensor, "batch input"]) -> Float[Tensor, "batch hidden"]:
         """Run one step.
 
@@ -104,18 +112,19 @@ class Stream:
             TypeError: it is no tensor.
             ValueError: its rank, size, type or device does not fit.
         """
-        check_input(x, size=self.shape.input_size, name="x", like=self._like, ranks=(2,))
-        if x.shape[0] != self.batch_size:
-            raise ValueError(
-                f"x has {x.shape[0]} samples, shape {tuple(x.shape)}; this stream was made for "
-                f"{self.batch_size}."
-            )
-        self._x[0].copy_(x)
+        if not self._is_as_expected(x):
+            check_input(x, size=self.shape.input_size, name="x", like=self._like, ranks=(2,))
+            if x.shape[0] != self.batch_size:
+                raise ValueError(
+                    f"x has {x.shape[0]} samples, shape {tuple(x.shape)}; this stream was made for "
+                    f"{self.batch_size}."
+                )
+        self._here.copy_(x.detach() if x.requires_grad else x)
         if self._native is not None:
             self._native.step()
         else:
             self._step_by_layer()
-        return self._outputs[-1][0]
+        return self._top
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -124,6 +133,17 @@ class Stream:
         if self._cell is not None:
             self._cell.zero_()
 
+    def _is_as_expected(self, x: object) -> bool:
+        """Whether `check_input` would say nothing; all that takes less time than a small step."""
+        return (
+            type(x) is Tensor
+            and x.shape == self._here.shape
+            and x.dtype == self._like.dtype
+            and x.device == self._like.device
+            and x.layout == torch.strided
+        )
+
+    @torch.no_grad()
     def _step_by_layer(self) -> None:
         layer = cast("RNN | GRU | LSTM", self._layer)
         if isinstance(layer, LSTM):

@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..errors import ModelError
 from ._decoder_state import DecoderState
 from ._hypothesis import Hypothesis
 from ._special import BEGIN, END, PAD, UNKNOWN
@@ -107,23 +106,14 @@ class Beam:
         self._drop_done()
 
     def found(self) -> list[list[Hypothesis]]:
-        """The best hypotheses of each source, best first.
-
-        Raises:
-            ModelError: a source has none, since its probabilities are no numbers.
-        """
+        """The best hypotheses of each source, best first; none without probabilities."""
         best: list[list[tuple[float, float, int, int]]] = [[] for _ in self._best_ended]
         for step, ended in enumerate(self._ended):
             columns = (ended.sources, ended.scores, ended.log_probabilities)
             values = zip(*(column.tolist() for column in columns), strict=True)
             for row, (source, score, log_probability) in enumerate(values):
                 best[source].append((score, log_probability, step, row))
-        for source, candidates in enumerate(best):
-            if not candidates:
-                raise ModelError(
-                    f"no target was found for source {source}: the model's probabilities are not "
-                    "numbers. Its weights hold NaN or infinity; load or train a sound model."
-                )
+        for candidates in best:
             candidates.sort(key=lambda candidate: -candidate[0])
         return [
             [self._hypothesis(source, *candidate) for candidate in candidates[: self._n_best]]

@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ..errors import ModelError
 from ._beam import Beam
+from ._compiled_search import compiled_search, is_compiled_search_possible
 from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
 
@@ -106,18 +108,37 @@ def beam_search(
         return []
     if int(limits.min()) < 0:
         raise ValueError(f"a limit is {int(limits.min())}; each must be 0 or more.")
-    beam = Beam(
-        model.start(source, source_lengths),
-        limits.to(source.device),
-        size=beam_size,
-        n_best=n_best,
-        length_penalty=length_penalty,
-        keep_attention=attention,
-    )
-    while beam.is_alive:
-        logits, weights, state = model.decoder.step(beam.last_symbols, beam.state)
-        beam.advance(logits, weights, state)
-    return beam.found()
+    if is_compiled_search_possible(model):
+        found = compiled_search(
+            model,
+            source,
+            source_lengths,
+            limits,
+            beam_size=beam_size,
+            n_best=n_best,
+            length_penalty=length_penalty,
+            attention=attention,
+        )
+    else:
+        beam = Beam(
+            model.start(source, source_lengths),
+            limits.to(source.device),
+            size=beam_size,
+            n_best=n_best,
+            length_penalty=length_penalty,
+            keep_attention=attention,
+        )
+        while beam.is_alive:
+            logits, weights, state = model.decoder.step(beam.last_symbols, beam.state)
+            beam.advance(logits, weights, state)
+        found = beam.found()
+    for number, hypotheses in enumerate(found):
+        if not hypotheses:
+            raise ModelError(
+                f"no target was found for source {number}: the model's probabilities are not "
+                "numbers. Its weights hold NaN or infinity; load or train a sound model."
+            )
+    return found
 
 
 def check_search(beam_size: int, n_best: int, length_penalty: float) -> None:

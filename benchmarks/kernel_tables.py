@@ -1,0 +1,122 @@
+"""The tables of docs/kernels.md from the committed measurements, and these as a line of JSON.
+
+    python benchmarks/kernel_tables.py
+
+writes them into the page; a table is known by its first line, and a new one comes last.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "kernels.md"
+CELLS = ("GRU", "RNN", "LSTM")
+NAMES = ("panel_product", "recurrent_layers", "recurrent_claims")
+
+
+def main() -> None:
+    page = PAGE.read_text("utf-8")
+    for table in tables():
+        head = table.partition("\n")[0] + "\n"
+        if head not in page:
+            page += f"\n{table}"
+            continue
+        before, _, rest = page.partition(head)
+        lines = rest.splitlines(keepends=True)
+        while lines and lines[0].startswith("|"):
+            del lines[0]
+        page = before + table + "".join(lines)
+    PAGE.write_text(page, "utf-8")
+    print(json.dumps({name: result(name) for name in NAMES if _path(name).exists()}))
+
+
+def result(name: str) -> Any:
+    """What was measured."""
+    return json.loads(_path(name).read_text("utf-8"))
+
+
+def _path(name: str) -> Path:
+    return RESULTS / f"{name}.json"
+
+
+def tables() -> list[str]:
+    """All of the page, in Markdown."""
+    layers = result("recurrent_layers")
+    beside_torch = _rows(layers["cases"], "torch")
+    shown = [
+        _table("beside PyTorch", _ratios(beside_torch)),
+        _table("beside onnxruntime", _ratios(_rows(layers["cases"], "onnxruntime"))),
+        _table("GFLOP/s, percent of the peak", _speeds(beside_torch)),
+    ]
+    if not _path("recurrent_claims").exists():
+        return shown
+    claims = result("recurrent_claims")
+    shown.append(_table("what else is claimed", _claims(claims)))
+    for isa in sorted({row["isa"] for row in claims["instruction_sets"]}):
+        rows = [row for row in claims["instruction_sets"] if row["isa"] == isa]
+        shown.append(_table(f"{isa}, beside PyTorch", _ratios(_rows(rows, "torch"))))
+    return shown
+
+
+def _rows(cases: list[dict[str, Any]], peer: str) -> dict[str, dict[str, Any]]:
+    """By what is run, the row of each cell."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in cases:
+        if peer in row["ms"]:
+            name = f"{row['name']}, {row.get('what', 'inference')}"
+            found.setdefault(name, {})[row["cell"]] = row
+    return found
+
+
+def _ratios(rows: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    return {
+        name: [str(row[cell]["ratio"]["median"]) for cell in CELLS] for name, row in rows.items()
+    }
+
+
+def _speeds(rows: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    return {
+        name: [f"{row[cell]['gflops']:.0f}, {row[cell]['percent_of_peak']:.0f} %" for cell in CELLS]
+        for name, row in rows.items()
+        if name.endswith(("inference", "training"))
+    }
+
+
+def _claims(claims: dict[str, Any]) -> dict[str, list[str]]:
+    def each(name: str, value: Any, **which: Any) -> list[str]:
+        rows = {
+            row["cell"]: row
+            for row in claims[name]
+            if all(row[key] == wanted for key, wanted in which.items())
+        }
+        return [value(rows[cell]) for cell in CELLS]
+
+    shown = {}
+    for what in ("inference", "training"):
+        shown[f"large {what}, two threads over one"] = each(
+            "threads", lambda row: str(row["ratio"]["median"]), what=what
+        )
+    for what in ("inference", "training"):
+        shown[f"ragged {what}, time of a real step over that of a padded one"] = each(
+            "ragged", lambda row: str(row["over_real_steps"]["median"]), what=what
+        )
+    shown["large training, MiB, ours and PyTorch's"] = each(
+        "memory", lambda row: f"{row['mib']['ours']:.0f}, {row['mib']['torch']:.0f}"
+    )
+    for batch in (1, 16):
+        shown[f"batch of {batch}, a step of 10,000 beside one of 100"] = each(
+            "steps", lambda row: f"{row['drift_percent']:+.1f} %", batch=batch
+        )
+    return shown
+
+
+def _table(title: str, rows: dict[str, list[str]]) -> str:
+    lines = [f"| {title} | {' | '.join(CELLS)} |", "|---|---|---|---|"]
+    lines += [f"| {name} | {' | '.join(values)} |" for name, values in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

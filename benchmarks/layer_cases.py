@@ -1,0 +1,63 @@
+"""The sizes at which layers are timed, and what they compute and read."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+GATES = {"GRU": 3, "RNN": 1, "LSTM": 4}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is run."""
+
+    name: str
+    batch: int
+    steps: int
+    size: int
+    bidirectional: bool = False
+    ragged: bool = False
+    layers: int = 2
+
+    @property
+    def settings(self) -> dict[str, int | bool]:
+        """Of the layer, beside its sizes."""
+        return {"num_layers": self.layers, "bidirectional": self.bidirectional}
+
+    def input(self) -> Tensor:
+        """Numbers to run on."""
+        return torch.randn(self.steps, self.batch, self.size)
+
+    def lengths(self) -> Tensor | None:
+        """From 5 to all steps, evenly."""
+        return torch.linspace(5, self.steps, self.batch).long() if self.ragged else None
+
+    def real_steps(self) -> int:
+        """Of all samples together."""
+        lengths = self.lengths()
+        return self.batch * self.steps if lengths is None else int(lengths.sum())
+
+    def weights(self, cell: str) -> int:
+        """Numbers in all weight matrices."""
+        directions = 1 + self.bidirectional
+        inputs = [self.size] + [directions * self.size] * (self.layers - 1)
+        return sum(directions * GATES[cell] * self.size * (i + self.size) for i in inputs)
+
+    def flops(self, cell: str) -> float:
+        """Of one forward run, without the elementwise part."""
+        return 2.0 * self.real_steps() * self.weights(cell)
+
+    def traffic(self, cell: str) -> float:
+        """Bytes of a forward run: all weights once for a step, inputs and states once."""
+        states = self.layers * (1 + self.bidirectional) * (2 if cell == "LSTM" else 1)
+        moved = self.steps * self.weights(cell) + self.real_steps() * self.size * (1 + states)
+        return 4.0 * moved
+
+
+LARGE = Case("large", 64, 50, 512, bidirectional=True)
+MIDDLE = Case("middle", 32, 100, 256)
+ONE_SAMPLE = Case("one sample", 1, 100, 256)
+RAGGED = Case("ragged", 64, 100, 256, bidirectional=True, ragged=True)
+CASES = (LARGE, MIDDLE, ONE_SAMPLE, RAGGED)
+STREAM = Case("one step", 1, 1, 256)

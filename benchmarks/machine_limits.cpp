@@ -1,0 +1,92 @@
+// What the machine can do at most: fused multiply-adds on registers, and reading from its caches
+// and memory. Prints JSON. Compiled with -march=native by machine_limits.py; one argument: threads.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kWidth = 16;
+#elif defined(__AVX2__)
+constexpr int kWidth = 8;
+#else
+constexpr int kWidth = 4;
+#endif
+using Vector = float __attribute__((vector_size(kWidth * sizeof(float))));
+constexpr int kChains = 12;  // more than latency times throughput, fewer than there are registers
+
+double seconds_of(int threads, const std::function<void(int)>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::thread> running;
+  for (int number = 0; number < threads; ++number) running.emplace_back(work, number);
+  for (std::thread& thread : running) thread.join();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+volatile float kept;
+
+void multiply_add(long rounds) {
+  Vector sums[kChains]{};
+  Vector factor = Vector{} + 0.999f, term = Vector{} + 0.001f;
+  // The compiler may not know the numbers, nor that all chains compute the same.
+  asm volatile("" : "+x"(factor), "+x"(term));
+  for (Vector& sum : sums) asm volatile("" : "+x"(sum));
+  for (long round = 0; round < rounds; ++round) {
+    for (Vector& sum : sums) sum = sum * factor + term;
+  }
+  Vector total{};
+  for (const Vector& sum : sums) total += sum;
+  kept = total[0];
+}
+
+void read(const std::vector<float>& values, long rounds) {
+  Vector sums[kChains]{};
+  const auto* from = reinterpret_cast<const Vector*>(values.data());
+  const std::size_t count = values.size() / kWidth / kChains * kChains;
+  for (long round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < count; i += kChains) {
+      for (int chain = 0; chain < kChains; ++chain) sums[chain] += from[i + chain];
+    }
+    asm volatile("" ::: "memory");
+  }
+  Vector total{};
+  for (const Vector& sum : sums) total += sum;
+  kept = total[0];
+}
+
+template <class Measure>
+double best(const Measure& measure) {
+  double most = 0.0;
+  for (int repeat = 0; repeat < 7; ++repeat) {
+    const double found = measure();
+    if (found > most) most = found;
+  }
+  return most;
+}
+
+double read_rate(int threads, std::size_t bytes) {
+  std::vector<std::vector<float>> values(threads, std::vector<float>(bytes / sizeof(float), 1.0f));
+  const long rounds = static_cast<long>((std::size_t{1} << 30) / bytes);
+  return best([&] {
+    const double seconds = seconds_of(threads, [&](int number) { read(values[number], rounds); });
+    return 1e-9 * threads * rounds * static_cast<double>(bytes) / seconds;
+  });
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const int threads = count > 1 ? std::atoi(arguments[1]) : 1;
+  const long rounds = 40'000'000;
+  const double operations = 2.0 * rounds * kChains * kWidth * threads;
+  const double gflops = best(
+      [&] { return 1e-9 * operations / seconds_of(threads, [&](int) { multiply_add(rounds); }); });
+  std::printf("{\"gflops\": %.1f, \"private_cache_gbs\": %.1f, \"shared_cache_gbs\": %.1f, ",
+              gflops, read_rate(threads, std::size_t{1} << 18),
+              read_rate(threads, std::size_t{1} << 22));
+  std::printf("\"memory_gbs\": %.1f}\n", read_rate(threads, std::size_t{1} << 28));
+}

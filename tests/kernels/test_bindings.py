@@ -1,0 +1,139 @@
+"""The compiled module's functions, called with what they were not made for."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from unrolled import kernels
+from unrolled.kernels._isa import native
+
+FUZZED_CALLS = Path(__file__).with_name("fuzzed_calls.py")
+KINDS = ("forward", "backward", "stream", "scores", "elements", "product")
+
+pytestmark = pytest.mark.skipif(
+    kernels.why_unavailable() is not None, reason="there is no compiled module here"
+)
+
+
+@pytest.mark.parametrize("seed", [0, 100_000])
+def test_a_call_is_right_or_refused(seed: int) -> None:
+    done = subprocess.run(
+        [sys.executable, str(FUZZED_CALLS), str(seed), "1500"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.returncode} after {done.stderr[-2000:]}"
+    assert done.stdout.startswith("1500 "), done.stdout
+    for kind in KINDS:
+        assert f"'{kind} right'" in done.stdout
+        assert f"'{kind} refused'" in done.stdout
+
+
+def floats(*shape: int) -> np.ndarray:
+    return np.zeros(shape, np.float32)
+
+
+def gru(**sizes: Any) -> Any:
+    given = {"cell": "gru", "input": 3, "units": 4, "layers": 1, "directions": 1, "projected": 0}
+    return native().Stack(**given | sizes, bias=False, isa=kernels.isa().name)  # type: ignore[union-attr]
+
+
+def run(stack: Any = None, **changed: Any) -> None:
+    given = {
+        "weights": [[floats(12, 3), floats(12, 4)]],
+        "x": floats(5, 2, 3),
+        "h0": floats(1, 2, 4),
+        "c0": None,
+        "lengths": None,
+        "outputs": [floats(5, 2, 4)],
+        "h_n": floats(1, 2, 4),
+        "c_n": None,
+        "cells": [],
+        "gates": [],
+        "ids": None,
+        "slices": 1,
+        "threads": 1,
+    }
+    (stack or gru()).forward(**given | changed)
+
+
+STATE = floats(1, 2, 4)
+LAID = floats(2, 5, 2, 4)
+UNALIGNED = np.zeros(8 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(1, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"x": floats(5, 2, 4)}, r"x has shape \(5, 2, 4\); it must have \(5, 2, 3\)"),
+        ({"x": floats(0, 2, 3)}, "x has 0 steps; it must have at least one"),
+        ({"h0": floats(1, 3, 4)}, r"h0 has shape \(1, 3, 4\); it must have \(1, 2, 4\)"),
+        ({"h0": UNALIGNED}, r"h0 has shape \(1, 2, 4\); it must have .* and aligned"),
+        ({"h0": STATE, "h_n": STATE}, "h_n lies in the memory of h0; give it memory of its own"),
+        ({"outputs": [LAID[0]], "h_n": LAID[0, 3:4]}, "an output lies in the memory of h_n"),
+        ({"outputs": []}, "outputs must be 1 arrays, not 0"),
+        (
+            {"outputs": [np.lib.stride_tricks.as_strided(floats(2, 4), (5, 2, 4), (0, 16, 4))]},
+            "an output has one place for several of its elements",
+        ),
+        ({"weights": [[floats(12, 3)]]}, "the weights of a row must be 2 arrays, not 1"),
+        ({"lengths": np.array([5, 6])}, "the length of sample 1 is 6; it must be between 1 and"),
+        ({"lengths": np.array([5])}, r"lengths has shape \(1,\); it must have \(2,\)"),
+        ({"slices": 0}, "a batch has at least one slice"),
+        ({"threads": 2**63}, "threads are 9223372036854775808; they must be at most 1024"),
+        ({"c0": floats(1, 2, 5)}, r"c0 has shape \(1, 2, 5\)"),
+    ],
+)
+def test_what_a_run_refuses(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(**changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("x", np.zeros((5, 2, 3))),
+        ("x", [[[0.0] * 3] * 2] * 5),
+        ("h_n", np.broadcast_to(floats(1), (1, 2, 4))),
+        ("lengths", np.array([5.0, 2.0])),
+        ("slices", -1),
+        ("threads", 1.5),
+    ],
+)
+def test_what_is_of_another_type(name: str, array: object) -> None:
+    with pytest.raises(TypeError, match=f"{name}: "):
+        run(**{name: array})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"units": 2**60}, "units is 1152921504606846976; it must be at most 268435456"),
+        ({"layers": 2**63}, "layers is 9223372036854775808; it must be at most"),
+        ({"directions": 3}, "1 or 2 directions"),
+        ({"cell": "elman"}, "there is no cell 'elman'; there are rnn_tanh, rnn_relu, gru and lstm"),
+        ({"projected": 2}, "only an LSTM can be projected"),
+        ({"cell": "lstm", "projected": 4}, "projected is 4; it must be less than the units, 4"),
+    ],
+)
+def test_stacks_that_cannot_be(sizes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        gru(**sizes)
+
+
+def test_more_slices_than_samples_are_as_many_as_samples() -> None:
+    run(slices=2**63)
+
+
+def test_a_batch_without_elements_may_claim_any_number_of_samples() -> None:
+    with pytest.raises(ValueError, match="h0 has shape"):
+        run(
+            gru(input=0),
+            x=np.empty((1, 2**40, 0), np.float32),
+            weights=[[floats(12, 0), floats(12, 4)]],
+        )

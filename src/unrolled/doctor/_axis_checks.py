@@ -12,6 +12,10 @@ from ._layer_run import LayerRun, PaddedAgain, Reshape
 from ._observation import FAR, Observation, Reader, significant
 
 
+Source = tuple[str, int]
+"""Where a value comes from: `"entry"` with its place, or one of a run's tensors with its index."""
+
+
 def _leads_to(tensor: torch.Tensor, sink: torch.Tensor) -> bool:
     """Whether a tensor of the run went into another."""
     if tensor is sink:
@@ -81,17 +85,17 @@ def _samples(seen: Observation, index: int, lanes: list[int]) -> set[int]:
     return {known[lane] if lane < len(known) and known[lane] >= 0 else lane for lane in lanes}
 
 
-def foreign_samples(seen: Observation, reader: Reader) -> dict[int, dict[object, set[int]]]:
+def foreign_samples(seen: Observation, reader: Reader) -> dict[int, dict[Source, set[int]]]:
     """By sample of a reader: what it takes of other samples, by where from.
 
     Args:
         seen: the model.
         reader: who takes.
     """
-    found: dict[int, dict[object, set[int]]] = {}
+    found: dict[int, dict[Source, set[int]]] = {}
     for sample in range(reader.samples):
         reach = reader.reach(sample)
-        taken: dict[object, set[int]] = {}
+        taken: dict[Source, set[int]] = {}
         home = sample
         if reader.run is not None:
             known = seen.lane_samples.get(reader.run.index, [])
@@ -108,7 +112,7 @@ def foreign_samples(seen: Observation, reader: Reader) -> dict[int, dict[object,
     return found
 
 
-def _swapped_source(seen: Observation, reader: Reader) -> tuple[object, int] | None:
+def _swapped_source(seen: Observation, reader: Reader) -> Source | None:
     """The source whose samples are this run's steps, if there is one."""
     run = reader.run
     if run is None or run.packed or run.single:
@@ -256,8 +260,8 @@ def mixed_starts(seen: Observation, code: str) -> Iterator[Finding]:
             continue
         reshape = _reshape_into(seen, reader)
         keys = {key for lane in mixed for key in foreign[lane]}
-        states = next((key for key in keys if key[0] in ("h_n", "c_n", "output")), None)  # type: ignore[index]
-        if any(seen.runs[k[1]].module == run.module for k in keys if k[0] != "entry"):  # type: ignore[index]
+        states = next((key for key in keys if key[0] in ("h_n", "c_n", "output")), None)
+        if any(seen.runs[k[1]].module == run.module for k in keys if k[0] != "entry"):
             continue
         found, place = "M04", run.module
         if states is not None:
@@ -265,7 +269,7 @@ def mixed_starts(seen: Observation, code: str) -> Iterator[Finding]:
             if viewed is not None:
                 found, place = "M05", viewed.module
             elif reshape is None and not _rows_are_samples(reader):
-                found, place = "M05", seen.runs[states[1]].module  # type: ignore[index]
+                found, place = "M05", seen.runs[states[1]].module
         whole = _rows_are_samples(reader)
         if found == "M04" and (whole or (reshape is not None and _by_layer(reshape, reader))):
             found = "M26"
@@ -340,11 +344,11 @@ def viewed_final_states(seen: Observation) -> Iterator[Finding]:
             continue
         foreign = foreign_samples(seen, reader)
         for sample, taken in foreign.items():
-            keys = [k for k in taken if k[0] in ("h_n", "c_n") and k[1] >= 0]  # type: ignore[index]
-            keys = [k for k in keys if not seen.runs[k[1]].single]  # type: ignore[index]
+            keys = [k for k in taken if k[0] in ("h_n", "c_n") and k[1] >= 0]
+            keys = [k for k in keys if not seen.runs[k[1]].single]
             if not keys:
                 continue
-            kind, index = keys[0]  # type: ignore[misc]
+            kind, index = keys[0]
             run = seen.runs[index]
             if (run.num_layers * run.num_directions) < 2 and not _reshape_into(seen, reader):
                 continue

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .. import nn as ours
-from ._check import Check, finding
+from ._check import CannotTell, Check, finding
 from ._finding import Finding
 from ._layer_run import LayerRun
 from ._observation import Observation
@@ -64,6 +64,14 @@ def random_start(seen: Observation) -> Iterator[Finding]:
     )
 
 
+def _asked_twice(seen: Observation) -> None:
+    if not seen.runner.patient.copied:
+        raise CannotTell(
+            "the model could not be copied, and a second call would leave its mark on the model "
+            "itself; give one that copy.deepcopy takes"
+        )
+
+
 def _second_call(seen: Observation) -> tuple[Trial, Trial]:
     model = seen.runner.patient.fresh()
     first = seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
@@ -76,14 +84,13 @@ def kept_state(seen: Observation) -> Iterator[Finding]:
     Args:
         seen: the model.
     """
-    if not seen.runner.patient.copied:
-        return
+    _asked_twice(seen)
     first, second = _second_call(seen)
     found = _starts_moved(first, second)
     if found is None:
         return
     run, change = found
-    if _returns_after_reset(seen, first):
+    if _begins_anew(seen):
         return
     yield finding(
         "M20",
@@ -102,21 +109,34 @@ def kept_state(seen: Observation) -> Iterator[Finding]:
     )
 
 
-def _returns_after_reset(seen: Observation, fresh: Trial) -> bool:
-    """Whether the model has a way to begin anew, and then gives what it gave when fresh."""
+def _begins_anew(seen: Observation) -> bool:
+    """Whether the model has a way to begin anew, and then starts from the same state each time.
+
+    Two calls after a reset are compared. The model as it came is no measure: it may have run.
+
+    Args:
+        seen: the model.
+    """
     model = seen.runner.patient.fresh()
-    seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
+    trials = []
+    for _ in range(2):
+        seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
+        if not _reset(model, seen.batch):
+            return False
+        trials.append(seen.runner.run(seen.examples, cutting=False, model=model, graph=False))
+    return _starts_moved(*trials) is None
+
+
+def _reset(model: nn.Module, batch: int) -> bool:
+    """Calls what resets a model or its parts; false where there is nothing of the kind."""
     called = False
     for module in model.modules():
         for name in dir(type(module)):
             plain = name.strip("_").lower()
             known = plain in _RESETS or (plain.startswith("reset") and plain != "reset_parameters")
             if known and callable(getattr(module, name, None)):
-                called = _called(getattr(module, name), seen.batch) or called
-    if not called:
-        return False
-    again = seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
-    return _starts_moved(fresh, again) is None
+                called = _called(getattr(module, name), batch) or called
+    return called
 
 
 def _called(method: Any, batch: int) -> bool:
@@ -135,8 +155,7 @@ def undetached(seen: Observation) -> Iterator[Finding]:
     Args:
         seen: the model.
     """
-    if not seen.runner.patient.copied:
-        return
+    _asked_twice(seen)
     model = seen.runner.patient.fresh()
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point())

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 SEED = 1937
 
@@ -33,7 +34,7 @@ class Patient:
         self.copied = True
         self.dtype = torch.float64
         try:
-            self.template = copy.deepcopy(model)
+            self.template = copy.deepcopy(model, _cut_from_graphs(model))
         except Exception as reason:
             self.copied = False
             self.template = model
@@ -75,6 +76,22 @@ def prepare(model: nn.Module, dtype: torch.dtype) -> None:
                     setattr(module, name, value.detach().to("cpu", dtype))
                 elif isinstance(value, tuple) and value and all(_is_floating(v) for v in value):
                     setattr(module, name, tuple(v.detach().to("cpu", dtype) for v in value))
+
+
+def _cut_from_graphs(model: nn.Module) -> dict[int, Any]:
+    """What `deepcopy` takes as copied already: tensors that a model keeps from an earlier call.
+
+    Such a tensor hangs on the graph of that call, and `deepcopy` refuses it.
+
+    Args:
+        model: one that may have run.
+    """
+    copies: dict[int, Any] = {}
+    for module in model.modules():
+        for leaf in pytree.tree_leaves(dict(vars(module))):
+            if isinstance(leaf, Tensor) and not leaf.is_leaf:
+                copies[id(leaf)] = leaf.detach().clone()
+    return copies
 
 
 def _is_floating(value: Any) -> bool:

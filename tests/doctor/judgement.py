@@ -27,6 +27,7 @@ class Judgement:
         """What the doctor got wrong, one sentence each; none is a pass."""
         said = [f"{f.code} {f.severity} at {f.module!r}" for f in self.report.findings]
         faults = [] if self.unchanged else ["the model was changed"]
+        faults += [f"{u.code} failed: {u.why}" for u in self.report.not_run if "it met" in u.why]
         if self.case.code is None:
             alarms = [f for f in self.report.findings if f.severity != "note"]
             return faults + [f"false alarm: {_words(finding)}" for finding in alarms]

@@ -305,6 +305,8 @@ def test_a_model_that_cannot_be_copied_is_put_back() -> None:
     assert model.state is None
     assert [finding.code for finding in report.findings] == ["M01"]
     assert any("could not be copied" in line for line in report.assumptions)
+    said = {unrun.code: unrun.why for unrun in report.not_run}
+    assert all("could not be copied" in said[code] for code in ("M20", "M21"))
 
 
 def test_a_check_that_takes_too_long_is_left() -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 
 from ._check import CannotTell, Check, finding
-from ._examples import Entry, Examples
+from ._entry import Entry
+from ._examples import Examples
 from ._finding import Finding
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, Reader, significant

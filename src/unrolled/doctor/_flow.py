@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ._examples import Entry, Examples
+from ._entry import Entry
+from ._examples import Examples
 from ._layer_run import LayerRun, Lookup
 from ._recorder import OutOfTime, Recorder
 

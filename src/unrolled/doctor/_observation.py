@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from ._examples import Entry, Examples
+from ._entry import Entry
+from ._examples import Examples
 from ._flow import Flow, Numbers, Reach
 from ._layer_run import LayerRun
 from ._trial import Runner, Trial
 
 if TYPE_CHECKING:
-    from ._padding_checks import Leak
+    from ._leak import Leak
 
 DIRECT = 1e-10
 """A direct reader's gradient below this part of the largest is none."""
@@ -239,7 +240,7 @@ class Observation:
     @cached_property
     def leaks(self) -> list[Leak]:
         """Where padding is read."""
-        from ._padding_checks import leaks
+        from ._padding_leaks import leaks
 
         return leaks(self)
 

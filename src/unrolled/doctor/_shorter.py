@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._examples import Entry, Examples
+from ._entry import Entry
+from ._examples import Examples
 
 MOST_SAMPLES = 5
 MOST_STEPS = 12

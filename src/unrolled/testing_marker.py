@@ -53,10 +53,13 @@ def _look(mark: pytest.Mark, taken: Mapping[str, Any]) -> None:
 
     from .testing import assert_states_sound
 
+    said = None
     try:
         assert_states_sound(model, *inputs, **settings)
     except AssertionError as report:
-        pytest.fail(str(report), pytrace=False)
+        said = str(report)
+    if said is not None:
+        pytest.fail(said, pytrace=False)
 
 
 def _meant(value: Any, taken: Mapping[str, Any]) -> Any:
@@ -64,7 +67,7 @@ def _meant(value: Any, taken: Mapping[str, Any]) -> Any:
     if not isinstance(value, str):
         return value
     if value not in taken:
-        known = ", ".join(sorted(taken)) or "nothing"
+        known = ", ".join(sorted(set(taken) - {"request"})) or "nothing"
         pytest.fail(
             f"the marker {_MARKER} names {value!r}, and the test takes {known}; let the test take "
             "a fixture or parameter of that name",

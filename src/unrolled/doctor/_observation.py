@@ -185,19 +185,36 @@ class Observation:
 
     @cached_property
     def lane_samples(self) -> dict[int, list[int]]:
-        """By run: the sample that each lane is of; -1 where it is of none or several."""
-        found = {}
-        for reader in self.whole_layer_readers:
-            if reader.kind != "input" or reader.run is None:
+        """By run: the sample that each lane is of; -1 where it is of none or several.
+
+        Followed from run to run: a lane's states are made of what its input and its start are.
+        """
+        fed: dict[int, list[set[int]]] = {}
+        states: dict[int, list[set[int]]] = {}
+        for reader in self.layer_readers:
+            if reader.run is None:
                 continue
-            of_lanes = []
-            for lane in range(reader.samples):
-                reach = reader.reach(lane).entries
-                samples: set[int] = set()
-                for amounts in reach.values():
-                    samples |= set(significant(amounts.sum(1), FAR))
-                of_lanes.append(samples.pop() if len(samples) == 1 else -1)
-            found[reader.run.index] = of_lanes
+            index = reader.run.index
+            read = [self._samples_in(reader.reach(lane), states) for lane in range(reader.samples)]
+            if reader.kind == "input":
+                fed[index] = states[index] = read
+            else:
+                states[index] = [a | b for a, b in zip(states[index], read, strict=True)]
+        return {
+            index: [min(samples) if len(samples) == 1 else -1 for samples in lanes]
+            for index, lanes in fed.items()
+        }
+
+    def _samples_in(self, reach: Reach, states: dict[int, list[set[int]]]) -> set[int]:
+        """The samples of a value, by those of the lanes of the runs before it."""
+        found: set[int] = set()
+        for amounts in reach.entries.values():
+            found |= set(significant(amounts.sum(1), FAR))
+        lanes = [(index, amounts.sum((0, 2))) for index, amounts in reach.outputs.items()]
+        lanes += [(index, amounts.sum(0)) for (index, _), amounts in reach.finals.items()]
+        for index, sizes in lanes:
+            for lane in significant(sizes, FAR):
+                found |= states[index][lane]
         return found
 
     def lane_of(self, run: LayerRun, sample: int) -> int:

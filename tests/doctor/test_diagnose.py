@@ -87,8 +87,8 @@ def expected(layers: int, both: bool, summary: str, packed: bool, ragged: bool) 
         return {"M12"}
     if summary == "mean":
         return {"M28"} if ragged else set()
-    if summary == "view":
-        return {"M03"} if layers * (2 if both else 1) > 1 else set()
+    if summary == "view" and layers * (2 if both else 1) > 1:
+        return {"M03"}
     if ragged and not packed:
         if summary == "masked":
             return {"M10"} if both else set()
@@ -268,8 +268,14 @@ def test_a_model_of_hundreds_of_layers() -> None:
                 x = layer(x)[0]
             return x
 
-    report = unrolled.diagnose(Deep(), torch.randn(3, 4, 2), seconds_per_check=2)
+    x = torch.randn(3, 4, 2)
+    report = unrolled.diagnose(Deep(), x, checks=["M03", "M05", "M17", "M30"])
     assert not report.findings
+    assert report.seconds < 60
+    hurried = unrolled.diagnose(Deep(), x, checks=["M05", "M07"], seconds_per_check=0.05)
+    assert not hurried.findings
+    assert {unrun.code for unrun in hurried.not_run} == {"M05", "M07"}
+    assert "took longer than 0.05 seconds" in why(hurried)
 
 
 def test_a_model_that_is_never_the_same() -> None:

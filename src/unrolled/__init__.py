@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import cli as cli
+    from . import doctor as doctor
     from . import errors as errors
     from . import explanation as explanation
     from . import grid as grid
@@ -16,17 +17,31 @@ if TYPE_CHECKING:
     from . import nn as nn
     from . import seq2seq as seq2seq
     from . import tasks as tasks
+    from . import testing as testing
     from ._info import info as info
+    from .doctor import diagnose as diagnose
     from .explanation import explain as explain
     from .grid import StateAddress as StateAddress
     from .grid import StateGrid as StateGrid
     from .nn import engine as engine
     from .seq2seq import from_pretrained as from_pretrained
 
-_FOLDERS = ("cli", "errors", "explanation", "grid", "kernels", "nn", "seq2seq", "tasks")
+_FOLDERS = (
+    "cli",
+    "doctor",
+    "errors",
+    "explanation",
+    "grid",
+    "kernels",
+    "nn",
+    "seq2seq",
+    "tasks",
+    "testing",
+)
 _NAMES = {
     "StateAddress": "grid",
     "StateGrid": "grid",
+    "diagnose": "doctor",
     "engine": "nn",
     "explain": "explanation",
     "from_pretrained": "seq2seq",

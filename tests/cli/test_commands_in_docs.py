@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from unrolled.cli._doctor import doctor_parser
 from unrolled.cli._evaluate import evaluate_parser
 from unrolled.cli._explain import explain_parser
 from unrolled.cli._fit import parse_fit
@@ -19,6 +20,7 @@ PARSE: dict[str, Callable[[list[str]], object]] = {
     "evaluate": evaluate_parser().parse,
     "predict": predict_parser().parse,
     "explain": explain_parser().parse,
+    "doctor": doctor_parser().parse,
     "info": info_parser().parse,
 }
 

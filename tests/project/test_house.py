@@ -19,7 +19,7 @@ from unrolled import kernels
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "unrolled"
-ORDER = ("grid", "kernels", "nn", "seq2seq", "tasks", "explanation", "cli")
+ORDER = ("grid", "kernels", "nn", "seq2seq", "tasks", "explanation", "doctor", "cli")
 
 
 def sources() -> list[Path]:

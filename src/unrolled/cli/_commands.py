@@ -33,6 +33,9 @@ SECTIONS: dict[str, tuple[Command, ...]] = {
             "._explain",
         ),
     ),
+    "Find what is wrong in a PyTorch model of your own": (
+        Command("doctor", "find misread states in any model with recurrent layers", "._doctor"),
+    ),
     "About this installation": (
         Command("info", "versions and engines, and why each engine is chosen", "._info"),
     ),

@@ -20,9 +20,9 @@ CLOSED_PIPE_EXIT = 141  # 128 + SIGPIPE, which Windows does not define
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``unrolled`` on the arguments (those of the process if None) and give the exit code.
 
-    0: done. 2: the user can mend it, and one sentence on standard error says how. 130:
-    interrupted. 141: the reader of standard output went away. Any other exception is a defect
-    and keeps its traceback.
+    0: done. 1: the doctor found something. 2: the user can mend it, and one sentence on standard
+    error says how. 130: interrupted. 141: the reader of standard output went away. Any other
+    exception is a defect and keeps its traceback.
     """
     # PyTorch's threads spin while they wait for each other. Where anything else wants a core, that
     # makes training many times slower; asleep they lose next to nothing.

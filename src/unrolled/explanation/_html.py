@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
 from ._attention_part import AttentionPart
 from ._bridge_part import BridgePart
@@ -13,7 +10,8 @@ from ._grid_part import GridPart
 from ._html_parts import attention_figure, part_html
 from ._html_words import ENCODER_TO_DECODER, how_to_read
 from ._markup import Markup, element, escaped, joined
-from ._palette import page_colours, picture_css, themed_css
+from ._page import html_page, titled_section
+from ._palette import themed_css
 from ._prediction_part import PredictionPart
 from ._report import Report
 from ._selection_part import SelectionPart
@@ -26,21 +24,6 @@ _NOTEBOOK_CSS = """\
 .unrolled-report .trap { border-left: 4px solid #b45309; padding-left: .75rem; }
 .unrolled-report .bridge li { white-space: pre; font-family: monospace; }
 """
-
-
-def _resource(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _source(text: str) -> str:
-    """A content-security source that lets exactly this inline text in."""
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
-
-
-def _section(title: str, *content: Markup) -> Markup:
-    heading = element("h2", {}, escaped(shown_text(title)))
-    return element("section", {"aria-label": shown_text(title)}, heading, *content)
 
 
 def _parts(report: Report, walk: bool = True) -> list[Markup]:
@@ -70,7 +53,7 @@ def _first_run(report: Report, page: str) -> Markup:
     content = (*before, *reading, *_parts(rest))
     if report.title == page:
         return element("section", {"aria-label": shown_text(page)}, *content)
-    return _section(report.title, *content)
+    return titled_section(report.title, *content)
 
 
 def _other_runs(reports: Sequence[Report]) -> list[Markup]:
@@ -87,9 +70,9 @@ def _other_runs(reports: Sequence[Report]) -> list[Markup]:
     ]
     pieces = []
     if heat_maps:
-        pieces.append(_section("Attention", element("div", {"class": "many"}, *heat_maps)))
+        pieces.append(titled_section("Attention", element("div", {"class": "many"}, *heat_maps)))
     if folded:
-        pieces.append(_section("The other runs in full", *folded))
+        pieces.append(titled_section("The other runs in full", *folded))
     return pieces
 
 
@@ -113,43 +96,17 @@ def render_html(
         scores: measured figures by name, printed as given (numbers with two decimals).
         tables: tables to print after the first report.
     """
-    style = "\n" + page_colours() + picture_css() + _resource("page.css")
-    script = "\n" + _resource("page.js")
-    policy = f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}"
-    head = [
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"name": "color-scheme", "content": "light dark"}),
-        element("title", {}, escaped(shown_text(title))),
-        element("style", {}, Markup(style)),
-    ]
-    header = [element("h1", {}, escaped(shown_text(title)))]
-    if lead:
-        header.append(element("p", {"class": "lead"}, escaped(shown_text(lead))))
     main: list[Markup] = []
     if scores:
-        main.append(_section("Measured scores", part_html(score_part(scores))))
+        main.append(titled_section("Measured scores", part_html(score_part(scores))))
     if reports:
         main.append(_first_run(reports[0], title))
     main += [
-        _section(table.title, part_html(TablePart("", table.columns, table.rows)))
+        titled_section(table.title, part_html(TablePart("", table.columns, table.rows)))
         for table in tables
     ]
     main += _other_runs(reports[1:])
-    body = [
-        element("header", {}, joined(header)),
-        element("main", {}, joined(main)),
-        element("footer", {}, escaped("Drawn by unrolled. This page needs no network.")),
-        element("script", {}, Markup(script)),
-    ]
-    page = element(
-        "html",
-        {"lang": "en", "xmlns": "http://www.w3.org/1999/xhtml"},
-        element("head", {}, joined(head)),
-        element("body", {}, joined(body)),
-    )
-    return f"<!DOCTYPE html>\n{page}\n"
+    return html_page(title, lead, main)
 
 
 def render_fragment(report: Report) -> str:

@@ -1,0 +1,338 @@
+"""The example inputs: which are sequences, which dimension is the batch, which are lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.utils import _pytree as pytree
+
+from ._entry import Entry
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What the model is called with, and what each of it is taken for."""
+
+    leaves: tuple[Any, ...]
+    spec: Any
+    entries: tuple[Entry, ...]
+    batch: int
+    lengths: tuple[int, ...] | None
+    """Real steps of each sample of the first sequence, where known."""
+    lengths_leaf: int | None
+    mask_leaf: int | None
+    padded_left: bool = False
+    assumptions: tuple[str, ...] = ()
+    names: tuple[str, ...] = field(default=())
+
+    @property
+    def main(self) -> Entry | None:
+        """The first sequence."""
+        return next((entry for entry in self.entries if entry.steps is not None), None)
+
+    @property
+    def ragged(self) -> bool:
+        """Whether the lengths differ or leave padding."""
+        return (
+            self.lengths is not None
+            and self.main is not None
+            and any(length < (self.main.steps or 0) for length in self.lengths)
+        )
+
+    def call(self, changed: Mapping[int, Any] | None = None) -> tuple[tuple[Any, ...], Any]:
+        """Arguments and keywords, some leaves replaced.
+
+        Args:
+            changed: new values by place among the flattened arguments.
+        """
+        leaves = [
+            (changed or {}).get(place, _fresh(leaf)) for place, leaf in enumerate(self.leaves)
+        ]
+        args, keywords = pytree.tree_unflatten(leaves, self.spec)
+        return tuple(args), keywords
+
+    def rebuilt(self, entry: Entry, tensor: Tensor) -> Any:
+        """What stands in an entry's place once its numbers are others.
+
+        Args:
+            entry: which.
+            tensor: shaped as its own.
+        """
+        if entry.packed is None:
+            return tensor
+        packed = entry.packed
+        return PackedSequence(
+            tensor, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
+        )
+
+
+def _fresh(leaf: Any) -> Any:
+    """A copy, so that no model writes into an example."""
+    if isinstance(leaf, PackedSequence):
+        return PackedSequence(
+            leaf.data.clone(), leaf.batch_sizes, leaf.sorted_indices, leaf.unsorted_indices
+        )
+    return leaf.clone() if isinstance(leaf, Tensor) else leaf
+
+
+def _is_leaf(value: Any) -> bool:
+    """A list of whole numbers is one thing: lengths."""
+    return isinstance(value, PackedSequence) or (
+        isinstance(value, (list, tuple))
+        and len(value) > 0
+        and all(isinstance(item, int) and not isinstance(item, bool) for item in value)
+    )
+
+
+def read_examples(
+    args: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    *,
+    lengths: Any = None,
+    batch_dim: int | None = None,
+    time_dim: int | None = None,
+    dtype: torch.dtype | None = None,
+) -> Examples:
+    """Says what each argument is.
+
+    Args:
+        args: positional ones.
+        keywords: the others.
+        lengths: real steps of each sample, if the caller knows them.
+        batch_dim: of sequences, if the caller knows it.
+        time_dim: of sequences, if the caller knows it.
+        dtype: what floats are turned into.
+    """
+    leaves, spec = pytree.tree_flatten((tuple(args), dict(keywords)), is_leaf=_is_leaf)
+    leaves = [_turned(leaf, dtype) for leaf in leaves]
+    names = _names(args, keywords)
+    said: list[str] = []
+    if batch_dim is None and time_dim in (0, 1):
+        batch_dim = 1 - time_dim
+    given = _whole(lengths)
+    chosen = batch_dim if batch_dim is not None else _batch_dim(leaves, given)
+    entries: list[Entry] = []
+    for place, leaf in enumerate(leaves):
+        name = names[place] if place < len(names) else f"argument {place}"
+        entry = _entry(place, name, leaf, chosen, time_dim)
+        if entry is not None:
+            entries.append(entry)
+    main = next((entry for entry in entries if entry.steps is not None), None)
+    batch = main.batch if main is not None else entries[0].batch if entries else 1
+    found, where, mask, left = given, None, None, False
+    if main is not None:
+        steps = main.steps or 0
+        if main.packed is not None:
+            found = tuple(pad_packed_sequence(main.packed)[1].tolist())
+        for place, leaf in enumerate(leaves):
+            whole = _whole(leaf) if not isinstance(leaf, PackedSequence) else None
+            fits = whole is not None and len(whole) == batch
+            if fits and whole is not None and all(1 <= n <= steps for n in whole):
+                if found is None or found == whole:
+                    found, where = whole, place
+                    if given is None:
+                        said.append(f"{names[place]} was taken for the lengths.")
+                break
+        contents = (
+            _padding_lengths(main.ids())
+            if main.kind == "ids"
+            else _padding_lengths(main.by_place(main.tensor) != 0)
+        )
+        at_start = contents is not None and contents[1]
+        for place, leaf in enumerate(leaves):
+            counted = _mask_lengths(leaf, batch, steps, at_start)
+            if counted is not None and (found is None or counted[0] == found):
+                mask, left = place, counted[1]
+                if found is None:
+                    said.append(f"{names[place]} was taken for the mask of real steps.")
+                found = counted[0]
+                break
+        if found is None and main.kind == "ids":
+            padded = _padding_lengths(main.ids())
+            if padded is not None:
+                found, left = padded
+                side = "start" if left else "end"
+                said.append(
+                    f"{main.name} holds zeros at the {side} of samples, which were taken for "
+                    "padding."
+                )
+        elif found is not None and main.kind == "ids" and not left:
+            counted = _padding_lengths(main.ids())
+            left = counted is not None and counted[1] and counted[0] == found
+        if found is None and main.kind == "floats" and main.batch_dim is not None:
+            padded = _padding_lengths(main.by_place(main.tensor) != 0)
+            if padded is not None:
+                found, left = padded
+                said.append(
+                    f"{main.name} holds zeros at the {'start' if left else 'end'} of samples, "
+                    "which were taken for padding."
+                )
+    if (
+        batch_dim is None
+        and main is not None
+        and main.packed is None
+        and main.batch_dim is not None
+    ):
+        said.append(
+            f"Dimension {main.batch_dim} of {main.name} was taken for the batch"
+            + (f" and dimension {main.time_dim} for time." if main.time_dim is not None else ".")
+        )
+    return Examples(
+        tuple(leaves),
+        spec,
+        tuple(entries),
+        batch,
+        found,
+        where,
+        mask,
+        left,
+        tuple(said),
+        tuple(names),
+    )
+
+
+def with_batch_dim(examples: Examples, batch_dim: int) -> Examples:
+    """The same examples with another dimension of their sequences as the batch.
+
+    Args:
+        examples: read with the usual dimension.
+        batch_dim: 0 or 1.
+    """
+    entries = tuple(
+        entry
+        if entry.packed is not None or entry.time_dim is None or entry.batch_dim is None
+        else replace(entry, batch_dim=batch_dim, time_dim=1 - batch_dim)
+        for entry in examples.entries
+    )
+    main = next((entry for entry in entries if entry.steps is not None), None)
+    lines = tuple(line for line in examples.assumptions if not line.startswith("Dimension "))
+    if main is not None:
+        lines += (
+            f"Dimension {batch_dim} of {main.name} was taken for the batch and dimension "
+            f"{1 - batch_dim} for time, because the model keeps samples apart only so; give "
+            "batch_dim if it is otherwise.",
+        )
+        return replace(examples, entries=entries, batch=main.batch, assumptions=lines, lengths=None)
+    return examples
+
+
+def _turned(leaf: Any, dtype: torch.dtype | None) -> Any:
+    if isinstance(leaf, PackedSequence):
+        data = leaf.data.detach()
+        data = data.to(dtype) if dtype and torch.is_floating_point(data) else data
+        return PackedSequence(data, leaf.batch_sizes, leaf.sorted_indices, leaf.unsorted_indices)
+    if isinstance(leaf, Tensor):
+        leaf = leaf.detach()
+        return leaf.to(dtype) if dtype and torch.is_floating_point(leaf) else leaf.clone()
+    return leaf
+
+
+def _names(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    for place, value in enumerate(args):
+        many = pytree.tree_flatten(value, is_leaf=_is_leaf)[0]
+        name = f"input {place}" if len(args) > 1 else "the input"
+        found += [name if len(many) == 1 else f"{name}, part {k}" for k in range(len(many))]
+    for key, value in keywords.items():
+        many = pytree.tree_flatten(value, is_leaf=_is_leaf)[0]
+        found += [key if len(many) == 1 else f"{key}, part {k}" for k in range(len(many))]
+    return found
+
+
+def _whole(value: Any) -> tuple[int, ...] | None:
+    """Whole numbers in one dimension."""
+    if isinstance(value, Tensor):
+        if value.dim() != 1 or value.is_floating_point() or value.dtype == torch.bool:
+            return None
+        return tuple(value.tolist())
+    if value is not None and not isinstance(value, (str, bytes, Mapping, PackedSequence)):
+        try:
+            items = list(value) if isinstance(value, Sequence) else value.tolist()
+        except (AttributeError, TypeError):
+            return None
+        if isinstance(items, list) and items and all(type(item) is int for item in items):
+            return tuple(items)
+    return None
+
+
+def _batch_dim(leaves: list[Any], lengths: tuple[int, ...] | None) -> int:
+    """0, unless the sizes of several tensors agree in dimension 1 alone."""
+    sequences = [
+        leaf
+        for leaf in leaves
+        if isinstance(leaf, Tensor)
+        and (leaf.dim() == 3 or (leaf.dim() == 2 and not leaf.is_floating_point()))
+    ]
+    if not sequences:
+        return 0
+    first = sequences[0]
+    sizes = {len(lengths)} if lengths else set()
+    for leaf in leaves:
+        whole = _whole(leaf) if not isinstance(leaf, PackedSequence) else None
+        if whole is not None and all(1 <= n <= max(first.shape[:2]) for n in whole):
+            sizes.add(len(whole))
+    for size in sizes:
+        if first.shape[0] != size and first.shape[1] == size:
+            return 1
+        if first.shape[0] == size:
+            return 0
+    if len(sequences) > 1:
+        apart = {s.shape[0] for s in sequences}, {s.shape[1] for s in sequences}
+        if len(apart[0]) > 1 and len(apart[1]) == 1:
+            return 1
+    return 0
+
+
+def _entry(place: int, name: str, leaf: Any, batch_dim: int, time_dim: int | None) -> Entry | None:
+    if isinstance(leaf, PackedSequence):
+        return Entry(place, name, "packed", leaf.data, None, None, leaf)
+    if not isinstance(leaf, Tensor) or leaf.dtype == torch.bool or leaf.is_complex():
+        return None
+    floats = leaf.is_floating_point()
+    if floats and leaf.dim() == 2:
+        return Entry(place, name, "floats", leaf, 0, None)
+    if floats and leaf.dim() == 3:
+        time = time_dim if time_dim is not None and time_dim != batch_dim else 1 - min(batch_dim, 1)
+        return Entry(place, name, "floats", leaf, batch_dim, time)
+    if floats and leaf.dim() > 3:
+        return Entry(place, name, "floats", leaf, 0, time_dim)
+    if not floats and leaf.dim() == 2:
+        return Entry(place, name, "ids", leaf, min(batch_dim, 1), 1 - min(batch_dim, 1))
+    if not floats and leaf.dim() == 3:
+        return Entry(place, name, "ids", leaf, 0, 1)
+    return None
+
+
+def _mask_lengths(
+    leaf: Any, batch: int, steps: int, left: bool
+) -> tuple[tuple[int, ...], bool] | None:
+    """Lengths that a mask tells, and whether padding stands at the start."""
+    if not isinstance(leaf, Tensor) or leaf.dim() != 2 or set(leaf.shape) != {batch, steps}:
+        return None
+    if leaf.dtype != torch.bool and not bool(((leaf == 0) | (leaf == 1)).all()):
+        return None
+    mask = (leaf != 0) if leaf.shape[0] == batch else (leaf != 0).t()
+    readings = [_padding_lengths(real) for real in (mask, ~mask)]
+    for found in readings:
+        if found is not None and found[1] == left:
+            return found
+    return (tuple([steps] * batch), False) if bool(mask.all() or (~mask).all()) else None
+
+
+def _padding_lengths(values: Tensor) -> tuple[tuple[int, ...], bool] | None:
+    """Lengths of rows whose zeros stand at one end only, if some row has any."""
+    real = values != 0
+    if real.dim() != 2 or bool(real.all()) or not bool(real.any(1).all()):
+        return None
+    counts = real.sum(1)
+    places = torch.arange(real.shape[1], device=real.device)
+    if bool((real == (places < counts[:, None])).all()):
+        return tuple(counts.tolist()), False
+    if bool((real == (places >= real.shape[1] - counts[:, None])).all()):
+        return tuple(counts.tolist()), True
+    return None

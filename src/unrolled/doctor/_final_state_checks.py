@@ -1,0 +1,238 @@
+"""M01, M02, M12, M29: a state taken for the last one that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from ._check import CannotTell, Check, finding
+from ._entry import Entry
+from ._examples import Examples
+from ._finding import Finding
+from ._layer_run import LayerRun
+from ._observation import FAR, Observation, Reader, significant
+
+
+def taken_steps(
+    seen: Observation, reader: Reader, run: LayerRun, direction: int
+) -> list[int] | None:
+    """The one step of `output` that each sample takes of a direction; None where it takes more.
+
+    Args:
+        seen: the model.
+        reader: who takes.
+        run: whose output.
+        direction: 0 forward, 1 reverse.
+    """
+    found = []
+    for sample in range(reader.samples):
+        amounts = reader.reach(sample).outputs.get(run.index)
+        if amounts is None:
+            return None
+        lane = seen.lane_of(run, sample)
+        steps = significant(amounts[:, lane, direction])
+        if len(steps) != 1:
+            return None
+        found.append(steps[0])
+    return found
+
+
+def _summaries(seen: Observation, run: LayerRun) -> Iterator[Reader]:
+    """Who may take one state for a whole sample."""
+    for reader in seen.readers:
+        if reader.run is not None and reader.run.index <= run.index:
+            continue
+        if reader.samples == run.lanes and reader.batch_axis is not None:
+            yield reader
+
+
+def _shown(steps: list[int]) -> str:
+    return ", ".join(map(str, steps[:6])) + (" …" if len(steps) > 6 else "")
+
+
+def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
+    """The reverse half of `output` taken at the end of the sample.
+
+    Args:
+        seen: the model.
+        code: M01, M02 or M29.
+    """
+    looked = False
+    for run in seen.runs:
+        if not run.bidirectional or run.steps < 2:
+            continue
+        looked = True
+        for reader in _summaries(seen, run):
+            steps = taken_steps(seen, reader, run, 1)
+            if steps is None or len(steps) != reader.samples:
+                continue
+            ends = [seen.length_of(run, sample) - 1 for sample in range(reader.samples)]
+            if code_of_reverse(seen, run, reader, steps, ends) != code:
+                continue
+            name = run.module or "the layer"
+            which = (
+                f"output at step {steps[0]}"
+                if len(set(steps)) == 1
+                else f"output at steps {_shown(steps)} of its samples"
+            )
+            yield finding(
+                code,
+                "error",
+                run.module,
+                "RF",
+                f"{reader.name} takes {which} of {name}; there the reverse half has read "
+                f"1 of {ends[0] + 1} symbols.",
+                f"The reverse direction of {name} begins at the end of a sample: its "
+                f"state there has "
+                "read one symbol only. Its last state stands at step 0, and in hidden_state.",
+                "summary = torch.cat([h_n[-2], h_n[-1]], dim=-1)  # top layer: forward, reverse",
+                sample=0,
+                step=steps[0],
+                steps_read=1,
+                steps=ends[0] + 1,
+            )
+            break
+    if not looked and not any(run.bidirectional for run in seen.runs):
+        return
+    if not looked:
+        raise CannotTell("every sequence has one step, so that its first and last state are one")
+
+
+def code_of_reverse(
+    seen: Observation, run: LayerRun, reader: Reader, steps: list[int], ends: list[int]
+) -> str | None:
+    """Which mistake it is to take the reverse half at these steps.
+
+    Args:
+        seen: the model.
+        run: whose reverse half.
+        reader: who takes it.
+        steps: taken, by sample.
+        ends: last real steps, by sample.
+    """
+    last = run.steps - 1
+    if all(step == 0 for step in steps):
+        return None
+    if _same_symbol(seen, steps) and _follows_symbol(seen, run, reader, steps):
+        return "M29"
+    if all(step == last for step in steps) and last > 0:
+        return "M01"
+    return "M02" if steps == ends else None
+
+
+def _same_symbol(seen: Observation, steps: list[int]) -> bool:
+    """Whether one symbol, the END, stands at these steps and nowhere before them."""
+    main = seen.main
+    if main is None or main.kind != "ids" or main.ids().dim() != 2:
+        return False
+    ids = main.ids()
+    if len(steps) != len(ids) or max(steps) >= ids.shape[1]:
+        return False
+    symbols = ids[torch.arange(len(steps)), torch.tensor(steps)]
+    if len(set(symbols.tolist())) != 1:
+        return False
+    return all(int(symbols[0]) not in ids[row, :step].tolist() for row, step in enumerate(steps))
+
+
+def _follows_symbol(seen: Observation, run: LayerRun, reader: Reader, steps: list[int]) -> bool:
+    """Whether the step that is taken moves when the END of a sample is moved."""
+    main = seen.main
+    if main is None or main.batch_dim is None or main.time_dim is None:
+        return False
+    sample = max(range(len(steps)), key=lambda k: steps[k])
+    if steps[sample] < 2:
+        return False
+    ids = main.tensor.clone()
+    moved = ids.movedim((main.batch_dim, main.time_dim), (0, 1))
+    here, there = steps[sample], steps[sample] - 2
+    end = moved[sample, here].clone()
+    moved[sample, here] = moved[sample, there]
+    moved[sample, there] = end
+    try:
+        again = seen.runner.run(seen.examples, changed={main.leaf: ids})
+    except Exception:
+        return True  # the model cannot do without END where it was
+    other = Observation(again.model, _with_ids(seen.examples, main, ids), seen.runner, again, again)
+    for one in other.readers:
+        if one.name == reader.name and one.kind == reader.kind:
+            amounts = one.reach(sample).outputs.get(run.index)
+            if amounts is None:
+                return False
+            lane = seen.lane_of(run, sample)
+            return significant(amounts[:, lane, 1]) != [here]
+    return False
+
+
+def _with_ids(examples: Examples, main: Entry, ids: torch.Tensor) -> Examples:
+    entries = tuple(replace(e, tensor=ids) if e is main else e for e in examples.entries)
+    return replace(examples, entries=entries)
+
+
+def off_by_one(seen: Observation) -> Iterator[Finding]:
+    """The last real symbol dropped, or the first pad read.
+
+    Args:
+        seen: the model.
+    """
+    main, place = seen.main, seen.main_place
+    if main is None or place is None or not seen.runs or (main.steps or 0) < 3:
+        return
+    steps = int(main.steps or 0)
+    lengths = list(seen.examples.lengths or [steps] * seen.batch)
+    if seen.examples.padded_left or min(lengths) < 1:
+        return
+    for reader in seen.whole_results:
+        if reader.samples != seen.batch or reader.batch_axis is None:
+            continue
+        if reader.time_axis is not None and reader.positions in (steps, steps - 1, max(lengths)):
+            continue
+        lasts = []
+        for sample in range(reader.samples):
+            amounts = reader.reach(sample).entries.get(place)
+            found = significant(amounts[sample], FAR) if amounts is not None else []
+            lasts.append(found[-1] if found else -9)
+        early = all(
+            last == length - 2 for last, length in zip(lasts, lengths, strict=True) if length > 1
+        )
+        short = [k for k, length in enumerate(lengths) if length < steps]
+        late = bool(short) and all(lasts[k] == lengths[k] for k in short)
+        apart = len({lengths[k] for k in short}) > 1 or any(lengths[k] < steps - 1 for k in short)
+        if not early and not (late and apart):
+            continue
+        run = _reading_run(seen)
+        what = "never reads the last real symbol" if early else "reads the first pad"
+        sample = short[0] if late else 0
+        yield finding(
+            "M12",
+            "error",
+            run.module,
+            "RF",
+            f"{reader.name} {what}: sample {sample} has {lengths[sample]} real steps, and what it "
+            f"depends on ends at step {lasts[sample]} and not at step {lengths[sample] - 1}.",
+            f"The state of {run.module or 'the layer'} is taken one step "
+            f"{'early' if early else 'late'}: the last real step is length - 1.",
+            "last = output[torch.arange(batch), lengths - 1]  # the last real step",
+            sample=sample,
+            length=lengths[sample],
+            last_step_read=lasts[sample],
+        )
+        return
+
+
+def _reading_run(seen: Observation) -> LayerRun:
+    """The run that reads the first sequence and whose states the results are made of."""
+    readers = seen.readers_of_main
+    for reader in seen.results:
+        for index in sorted(reader.reach(0).runs & readers):
+            return seen.runs[index]
+    return seen.runs[min(readers, default=0)]
+
+
+CHECKS = (
+    Check("M01", lambda seen: reverse_last(seen, "M01")),
+    Check("M02", lambda seen: reverse_last(seen, "M02")),
+    Check("M12", off_by_one),
+    Check("M29", lambda seen: reverse_last(seen, "M29")),
+)

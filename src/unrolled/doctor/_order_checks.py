@@ -1,0 +1,213 @@
+"""M18, M24: steps that are read before they come, or stand in reversed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from ._check import CannotTell, Check, finding
+from ._finding import Finding
+from ._layer_run import LayerRun
+from ._observation import FAR, Observation, significant
+
+
+def sees_the_future(seen: Observation) -> Iterator[Finding]:
+    """M18: a predictor of the next step that reads it.
+
+    Args:
+        seen: the model.
+    """
+    if not any(run.bidirectional for run in seen.runs):
+        return
+    for reader in seen.whole_results:
+        if reader.time_axis is None or reader.samples != seen.batch or reader.batch_axis is None:
+            continue
+        for place, entry in enumerate(seen.examples.entries):
+            steps = entry.steps
+            if steps is None or steps < 3 or reader.positions not in (steps, steps - 1):
+                continue
+            if not _predicts_next(seen, reader.tensor, place):
+                continue
+            amounts = reader.reach(0, 0).entries.get(place)
+            ahead = [] if amounts is None else significant(amounts[0], FAR)
+            if not ahead or ahead[-1] < 1:
+                continue
+            run = _reversing_run(seen, place)
+            if run is None:
+                continue
+            yield finding(
+                "M18",
+                "error",
+                run.module,
+                "RF",
+                f"{reader.name} at step 0 depends on step {ahead[-1]} of {entry.name}, "
+                f"which it has to "
+                "predict.",
+                f"{run.module or 'The layer'} is bidirectional: its reverse half has "
+                f"read what comes "
+                "after each step. In use there is nothing after it yet.",
+                "nn.LSTM(input_size, hidden_size, bidirectional=False)",
+                step=0,
+                step_read=ahead[-1],
+            )
+            return
+
+
+def _reversing_run(seen: Observation, place: int) -> LayerRun | None:
+    """A bidirectional run that reads an input and whose output is read step by step."""
+    for reader in seen.whole_layer_readers:
+        if reader.kind != "input" or reader.run is None or not reader.run.bidirectional:
+            continue
+        if place not in reader.flow.of(reader.tensor).entries:
+            continue
+        run = seen.runs[reader.run.index]
+        for near in seen.readers:
+            if near.time_axis is None or near.kind in ("h_0", "c_0") or near.positions < 2:
+                continue
+            if near.run is not None and near.run.index <= run.index:
+                continue
+            amounts = near.reach(0, 0).outputs.get(run.index)
+            if amounts is not None and significant(amounts[..., 1].sum(1)) == [0]:
+                return run
+    return None
+
+
+def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> bool:
+    """Whether a result is meant for what comes next in an input.
+
+    It is where the target says so: where it is the input one step on. Without a target it is where
+    an input of its own is decoded from the states of another, into symbols of the same kinds.
+    """
+    entry = seen.examples.entries[place]
+    target = seen.target
+    if isinstance(target, torch.Tensor) and entry.steps is not None and entry.packed is None:
+        wanted, own = target, entry.tensor
+        symbols = entry.kind == "ids" and wanted.dim() == 2 and not wanted.is_floating_point()
+        if symbols and wanted.shape != own.shape and wanted.shape[0] == own.shape[1]:
+            wanted = wanted.t()
+        if wanted.dim() == own.dim() and entry.time_dim is not None and entry.batch_dim is not None:
+            axis = entry.time_dim
+            if wanted.shape[axis] in (own.shape[axis], own.shape[axis] - 1):
+                width = own.shape[axis] - 1
+                later = own.narrow(axis, 1, width)
+                first = wanted.narrow(axis, 0, width)
+                same = later.shape == first.shape and torch.allclose(
+                    later.double(), first.double().to(later.device)
+                )
+                if same:
+                    return True
+        if wanted.dim() == own.dim():
+            return False
+    if entry.kind != "ids":
+        return False
+    decoded = False
+    for reader in seen.layer_readers:
+        if reader.kind == "h_0" and reader.run is not None and reader.run.bidirectional:
+            feeding = seen.reader(reader.run, "input")
+            reach = reader.flow.of(reader.tensor)
+            if feeding is None or not reach.runs:
+                continue
+            decoded = decoded or place in feeding.flow.of(feeding.tensor).entries
+    if decoded:
+        return True
+    tables = [
+        lookup
+        for lookup in seen.cut.recorder.lookups
+        if lookup.ids.numel() and lookup.vectors.shape[-1] > 0
+    ]
+    sizes = {
+        module.num_embeddings
+        for module in seen.model.modules()
+        if isinstance(module, torch.nn.Embedding)
+    }
+    return (
+        bool(tables)
+        and len(sizes) == 1
+        and result.shape[-1] in sizes
+        and len(seen.examples.entries) == 1
+    )
+
+
+def _bidirectional_or_tell(seen: Observation) -> Iterator[Finding]:
+    if seen.examples.entries and all(
+        entry.steps is not None and entry.steps < 3 for entry in seen.examples.entries
+    ):
+        raise CannotTell("the example has fewer than three steps; give a longer one")
+    yield from sees_the_future(seen)
+
+
+def not_turned_back(seen: Observation) -> Iterator[Finding]:
+    """M24: a layer that reads the input from its end, its output not turned back.
+
+    Args:
+        seen: the model.
+    """
+    place, main = seen.main_place, seen.main
+    if place is None or main is None or (main.steps or 0) < 3:
+        return
+    for source in seen.layer_readers:
+        run = source.run
+        if source.kind != "input" or run is None or run.bidirectional or run.steps < 3:
+            continue
+        lane = 0
+        sample = max(0, (seen.lane_samples.get(run.index) or [0])[lane])
+        length = seen.length_of(run, sample)
+        if length < 3 or not _reversed(seen, source.tensor[:, lane], place, sample, length):
+            continue
+        for reader in seen.readers:
+            if reader.kind in ("h_0", "c_0") or reader.time_axis is None:
+                continue
+            if reader.run is not None and reader.run.index <= run.index:
+                continue
+            if reader.positions < length or reader.samples <= sample:
+                continue
+            taken = []
+            for position in range(length):
+                who = seen.lane_of(reader.run, sample) if reader.run is not None else sample
+                amounts = reader.reach(who, position).outputs.get(run.index)
+                taken.append([] if amounts is None else significant(amounts[:, lane].sum(1)))
+            if all(found == [position] for position, found in enumerate(taken)):
+                beside = any(
+                    other is not run and other.index in reader.reach(sample, 0).runs
+                    for other in seen.runs
+                )
+                own = any(
+                    place in reader.reach(sample, position).entries for position in range(length)
+                )
+                if not beside and not own and reader.kind == "input":
+                    continue  # a stack that reads in that direction throughout
+                yield finding(
+                    "M24",
+                    "error",
+                    run.module,
+                    "RF",
+                    f"{run.module or 'The layer'} reads the input from its end, and {reader.name} "
+                    f"takes its output at step 0 for step 0 of the input, though it has read step "
+                    f"{length - 1} only.",
+                    f"The output of {run.module or 'the layer'} stands in reversed "
+                    f"order and is put "
+                    "beside steps that are not.",
+                    "output = output.flip(1)  # back into the order of the input",
+                    step=0,
+                    step_read=length - 1,
+                )
+                return
+
+
+def _reversed(seen: Observation, steps: torch.Tensor, place: int, sample: int, length: int) -> bool:
+    """Whether the steps that a layer reads are those of a sample from the last to the first."""
+    order = []
+    for step in range(min(length, steps.shape[0])):
+        amounts = seen.cut.flow.of(steps[step]).entries.get(place)
+        found = [] if amounts is None else significant(amounts[sample])
+        if len(found) != 1:
+            return False
+        order.append(found[0])
+    return order in (list(range(length))[::-1], list(range(len(order)))[::-1]) and length > 1
+
+
+CHECKS = (
+    Check("M18", _bidirectional_or_tell),
+    Check("M24", not_turned_back),
+)

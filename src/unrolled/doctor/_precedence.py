@@ -1,0 +1,48 @@
+"""Which finding speaks when one mistake shows in several ways."""
+
+from __future__ import annotations
+
+from ._finding import Finding
+
+EXPLAINS: dict[str, frozenset[str]] = {
+    # A recurrence over the batch mixes samples everywhere after it.
+    "M07": frozenset({"M03", "M04", "M05", "M08", "M09", "M13", "M14", "M17", "M22", "M26"}),
+    # Scrambled input: nothing after it is where it seems to be.
+    "M08": frozenset({"M03", "M04", "M05", "M10", "M12", "M13", "M14", "M22", "M23", "M28"}),
+    "M14": frozenset({"M01", "M02", "M03", "M10", "M12", "M13", "M22", "M23", "M28", "M29"}),
+    # The reverse half at the end has one symbol; that it may be a pad as well is part of it.
+    "M01": frozenset({"M10", "M12"}),
+    "M02": frozenset({"M10", "M12"}),
+    "M29": frozenset({"M10", "M12"}),
+    # Mixed by a view: the rows are wrong because the samples are.
+    "M03": frozenset({"M06", "M10", "M12", "M13"}),
+    "M05": frozenset({"M10", "M12", "M28", "M03", "M06", "M13", "M16", "M26", "M04"}),
+    "M26": frozenset({"M04"}),
+    "M13": frozenset({"M10", "M12", "M28", "M23"}),
+    # Padding by its place: each says where the pads are read.
+    "M12": frozenset({"M10"}),
+    "M11": frozenset({"M10", "M12", "M23", "M28"}),
+    "M23": frozenset({"M10", "M28"}),
+    "M28": frozenset({"M10"}),
+    "M15": frozenset({"M10", "M28", "M23"}),
+    "M24": frozenset({"M10", "M11"}),
+    "M22": frozenset({"M23", "M28"}),
+    # A start that is random is another at each call.
+    "M19": frozenset({"M20"}),
+    "M17": frozenset({"M30", "M16"}),
+    "M09": frozenset({"M30"}),
+}
+"""By code: the codes that are its consequences and are not told beside it."""
+
+
+def told(findings: list[Finding]) -> tuple[Finding, ...]:
+    """The findings without those that another one explains, gravest first.
+
+    Args:
+        findings: all that checks found.
+    """
+    codes = {finding.code for finding in findings}
+    hidden = {weak for code in codes for weak in EXPLAINS.get(code, ())}
+    order = ("error", "warning", "note")
+    kept = [finding for finding in findings if finding.code not in hidden]
+    return tuple(sorted(kept, key=lambda f: (order.index(f.severity), f.code, f.module)))

@@ -1,0 +1,74 @@
+"""What the doctor found, as JUnit's XML, which continuous integration shows beside other tests."""
+
+from __future__ import annotations
+
+from ..explanation._markup import Markup, element, escaped, joined
+from ._finding import Finding
+from ._report import Report
+from ._report_words import place, probe, title
+
+
+def render_junit(report: Report) -> str:
+    """A suite with a case for each check.
+
+    A case fails where something worse than a note was found, is skipped where the check could not
+    be run, and passes with its notes as output otherwise.
+    """
+    found: dict[str, list[Finding]] = {code: [] for code in report.checks_run}
+    for finding in report.findings:
+        found.setdefault(finding.code, []).append(finding)
+    cases = [_case(report.model, code, findings) for code, findings in sorted(found.items())]
+    cases += [_skipped(report.model, one.code, one.why) for one in report.not_run]
+    failures = sum(any(one.severity != "note" for one in findings) for findings in found.values())
+    numbers = {
+        "tests": str(len(cases)),
+        "failures": str(failures),
+        "errors": "0",
+        "skipped": str(len(report.not_run)),
+        "time": f"{report.seconds:.3f}",
+    }
+    properties = [
+        element("property", {"name": f"assumption {place}", "value": text})
+        for place, text in enumerate(report.assumptions, start=1)
+    ]
+    suite = element(
+        "testsuite",
+        {"name": f"unrolled doctor {report.model}", **numbers},
+        Markup("\n"),
+        joined([*([element("properties", {}, *properties)] if properties else []), *cases]),
+        Markup("\n"),
+    )
+    root = element(
+        "testsuites", {"name": "unrolled doctor", **numbers}, Markup("\n"), suite, Markup("\n")
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{root}\n'
+
+
+def _case(model: str, code: str, findings: list[Finding]) -> Markup:
+    wrong = [one for one in findings if one.severity != "note"]
+    notes = [one for one in findings if one.severity == "note"]
+    children = []
+    if wrong:
+        severities = [one.severity for one in wrong]
+        kind = "error" if "error" in severities else "warning"
+        message = "; ".join(f"{place(one)}: {one.evidence.text}" for one in wrong)
+        text = escaped("\n\n".join(map(_told, wrong)))
+        children.append(element("failure", {"message": message, "type": kind}, text))
+    if notes:
+        children.append(element("system-out", {}, escaped("\n\n".join(map(_told, notes)))))
+    return element("testcase", _attributes(model, code), *children)
+
+
+def _skipped(model: str, code: str, why: str) -> Markup:
+    return element("testcase", _attributes(model, code), element("skipped", {"message": why}))
+
+
+def _attributes(model: str, code: str) -> dict[str, str]:
+    return {"classname": f"unrolled.doctor.{model}", "name": f"{code}: {title(code)}", "time": "0"}
+
+
+def _told(finding: Finding) -> str:
+    return (
+        f"{finding.severity} in {place(finding)}\n{finding.explanation}\n"
+        f"Seen by {probe(finding)}: {finding.evidence.text}\nRepair:\n{finding.repair}"
+    )

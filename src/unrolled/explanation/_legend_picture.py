@@ -21,7 +21,7 @@ def _swatch(y: float, *marks: str) -> list[Markup]:
         "rx": 5,
     }
     pieces = [element("rect", {"class": "box", **frame})]
-    if marks:
+    if marks and marks != ("field",):
         pieces.append(element("rect", {"class": f"fill-{marks[0]}", **frame}))
     right, foot = 2 + SWATCH, y + HEIGHT
     if len(marks) == 2:

@@ -126,6 +126,20 @@ def test_a_selection_as_picture_page_and_json(tmp_path: Path, capsys: Capture) -
     assert Report.from_json(out).selection.sizes == (2, 128)
 
 
+def test_a_receptive_field_is_marked_and_told(capsys: Capture) -> None:
+    options = ["--field=h[layer=0, reverse, step=4]", "--select=output[:, -1]"]
+    assert main([*STACK, *options]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for words in (
+        "  layer 0 h  ●   ·   ·   ·  (·)",
+        "( ) receptive field",
+        "h[layer=0, reverse, step=4] has read 1 of 5 symbols: step 4; it was computed from one",
+        "h[layer=0, reverse, step=4] is not here: step 4 is padding, no state is computed.",
+    ):
+        assert words in out
+
+
 def test_options_stand_in_a_file_too(tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "stack.yaml"
     file.write_text("cell: gru\nlengths: [4, 2]\nselect: output[0]\n")
@@ -146,6 +160,12 @@ def test_options_stand_in_a_file_too(tmp_path: Path, capsys: Capture) -> None:
         (["--cell=gru", "--steps=3", "--time_first", "--framework=flax"], "always has the batch"),
         (["--cell=gru", "--steps=3", "--select=outptu"], "column 1 of 'outptu': there is no"),
         (["--cell=gru", "--steps=3", "--evaluation=x"], "--evaluation is of a model; give MODEL"),
+        (["--cell=gru", "--steps=3", "--field=h"], "'h' is not a state address; write it like"),
+        (
+            ["--cell=gru", "--steps=5", "--lengths=3,2", "--field=h[layer=0, forward, step=3]"],
+            "step 3 is padding in every sample; the last real step is 2",
+        ),
+        (["model", "text", "--field=h"], "--field describes a stack in place of a model"),
         (["model", "text", "--cell=gru"], "--cell describes a stack in place of a model"),
     ],
 )

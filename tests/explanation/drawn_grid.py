@@ -19,6 +19,8 @@ class DrawnState:
     edges: frozenset[str]
     title: str
     selected: bool
+    in_field: bool
+    chosen: bool
     x: float
     y: float
     width: float
@@ -38,6 +40,9 @@ def _state(group: ElementTree.Element) -> DrawnState:
     selected = group.get("data-selected") == "true"
     assert selected == any(_has_class(rect, "ring") for rect in group.iter(f"{SVG}rect"))
     assert selected == ("selected" in title.text.split("\n"))
+    framed = {name for rect in group.iter(f"{SVG}rect") for name in rect.get("class", "").split()}
+    in_field = group.get("data-field") == "true"
+    assert in_field == ("field" in framed) == ("receptive field" in title.text)
     x, y, width, height = (float(frame.attrib[name]) for name in ("x", "y", "width", "height"))
     return DrawnState(
         StateAddress.parse(group.attrib["data-address"]),
@@ -45,6 +50,8 @@ def _state(group: ElementTree.Element) -> DrawnState:
         frozenset(edge.attrib["class"].split()[1] for edge in edges),
         title.text,
         selected,
+        in_field,
+        "chosen" in framed,
         x,
         y,
         width,

@@ -85,6 +85,13 @@ def examples() -> dict[str, Report]:
         "selected-view": explain_selection(
             StackShape("gru", 4, 8, bidirectional=True), 3, "h_n.view(batch, -1)"
         ),
+        "field-ragged": explain_selection(
+            StackShape("gru", 4, 8, num_layers=3, bidirectional=True),
+            5,
+            "output[:, -1]",
+            lengths=[5, 4],
+            field="h[layer=1, reverse, step=3]",
+        ),
         "run": run_report(),
     }
 

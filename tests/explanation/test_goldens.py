@@ -59,7 +59,7 @@ def test_what_the_golden_text_shows_is_true(name: str) -> None:
         for _ in range(part.shape.num_rows):
             direction, layer, marks = rows.pop(0)
             assert len(marks) == part.steps
-            for step, mark in enumerate(mark.strip("[]") for mark in marks):
+            for step, mark in enumerate(mark.strip("[](){}") for mark in marks):
                 address = StateAddress("hidden", layer, direction, step)
                 truth = "·○●◉"[(address in output) + 2 * (address in finals)]
                 assert mark == (truth if step < part.length else "╌")

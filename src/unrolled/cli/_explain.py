@@ -35,6 +35,8 @@ def explain_parser() -> CommandParser:
         examples="  unrolled explain runs/g2p zendaya\n"
         "  unrolled explain runs/g2p zendaya brexit --html report.html\n"
         "  unrolled explain --cell lstm --layers 2 --bidirectional --steps 5\n"
+        "  unrolled explain --cell gru --layers 2 --steps 5 \\\n"
+        '    --field "h[layer=1, forward, step=2]"\n'
         "  unrolled explain --cell lstm --bidirectional --lengths 5,3 --batch_first \\\n"
         '    --select "output[:, -1]"',
     )

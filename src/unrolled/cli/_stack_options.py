@@ -60,6 +60,12 @@ def add_stack_options(parser: CommandParser) -> None:
         "permute, cat, gather, mean, max and the like",
     )
     group.add_argument(
+        "--field",
+        type=text,
+        metavar="STATE",
+        help='mark what a state was computed from, such as "h[layer=1, reverse, step=4]"',
+    )
+    group.add_argument(
         "--framework",
         type=one_of(_FRAMEWORKS),
         metavar="NAME",
@@ -80,6 +86,7 @@ _DEFAULTS = {
     "batch_first": False,
     "time_first": False,
     "select": None,
+    "field": None,
     "framework": "torch",
 }
 
@@ -125,6 +132,7 @@ def stack_report(options: Namespace) -> Report:
             batch=options.batch,
             framework=options.framework,
             batch_first=True if options.batch_first else False if options.time_first else None,
+            field=options.field,
         )
     except ValueError as fault:
         raise UsageError(str(fault)) from None

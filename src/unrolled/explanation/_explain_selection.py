@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..grid import StackShape, check_lengths
+from ..grid import StackShape, StateAddress, check_lengths
 from ._framework_tensors import FRAMEWORKS, Framework, FrameworkTensors, framework_tensors
+from ._receptive_field import chosen_state
 from ._report import Report
 from ._select_expression import read_selection
 from ._selection_fault import SelectionFault
@@ -32,6 +33,7 @@ def explain_selection(
     batch: int | None = None,
     framework: Framework = "torch",
     batch_first: bool | None = None,
+    field: StateAddress | str | None = None,
 ) -> Report:
     """Which states an expression takes from the tensors of a stack, and which traps it falls into.
 
@@ -51,6 +53,8 @@ def explain_selection(
         batch_first: PyTorch's `batch_first`, or ONNX's `layout=1`. When it is not given, PyTorch's
             default is taken, unless the expression would then take a sample where it takes a step
             with `batch_first=True`, as `output[:, -1]` does; a note in the report says so.
+        field: a state, such as `"h[layer=1, reverse, step=4]"`, whose receptive field the grids
+            mark: the states and the steps of the input that it was computed from.
 
     Returns:
         A report with the selection and a grid for each kind of sample; without a selection, or in
@@ -60,7 +64,7 @@ def explain_selection(
         TypeError: the lengths are not integers.
         UsageError: the expression can't be read or does not fit; the message names the column.
         ValueError: fewer than one step or sample, a length that is not between 1 and `steps`, an
-            unknown framework.
+            unknown framework, a field of a state that no sample has.
 
     >>> shape = StackShape("lstm", 8, 4, bidirectional=True)
     >>> report = explain_selection(shape, 5, "output[-1]")
@@ -76,16 +80,17 @@ def explain_selection(
         batch = len(lengths) if batch is None else batch
     batch = 2 if batch is None else batch
     checked = tuple(map(int, check_lengths(lengths, batch=batch, steps=steps)))
+    chosen = None if field is None else chosen_state(shape, steps, checked, field)
     stack = _Stack(StateCodes(shape, steps, batch), checked, framework)
     if select is None:
         _, table = stack.tensors(bool(batch_first))
-        grids = selection_grids(shape, steps, checked, [frozenset()] * batch)
+        grids = selection_grids(shape, steps, checked, [frozenset()] * batch, chosen)
         return Report("Grid of states", (*grids, table))
     part = stack.selected(select, bool(batch_first)) if batch_first is not None else None
     part = stack.guessed(select) if part is None else part
     tables = () if framework == "torch" else (stack.tensors(bool(batch_first))[1],)
     taken = [part.addresses(sample) for sample in range(batch)]
-    grids = selection_grids(shape, steps, checked, taken)
+    grids = selection_grids(shape, steps, checked, taken, chosen)
     return Report(f"What {part.expression} holds", (*grids, part, *tables))
 
 

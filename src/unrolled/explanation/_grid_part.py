@@ -63,6 +63,7 @@ class GridPart:
         symbols: what the stack read at each real step; empty when not known.
         predicted: what was predicted from each real step; empty when nothing was.
         initial: what the states before the first step are, such as `"bridge"`; empty for zeros.
+        chosen: the state whose receptive field is marked; at a padded step it has none.
     """
 
     name: str
@@ -73,6 +74,7 @@ class GridPart:
     symbols: tuple[str, ...] = ()
     predicted: tuple[str, ...] = ()
     initial: str = ""
+    chosen: StateAddress | None = None
     _by_address: dict[StateAddress, StateEntry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +109,15 @@ class GridPart:
         two, its states have read everything.
         """
         return has_read(self.shape, self.length, address)
+
+    @cached_property
+    def field(self) -> frozenset[StateAddress]:
+        """The chosen state and all that it was computed from; empty when none was chosen."""
+        from ._receptive_field import receptive_field
+
+        if self.chosen is None or self.chosen.step >= self.length:
+            return frozenset()
+        return receptive_field(self.shape, self.length, self.chosen)
 
     @cached_property
     def largest_norm(self) -> Mapping[str, float]:
@@ -173,6 +184,7 @@ def grid_part(
     initial: str = "",
     norms: Mapping[StateAddress, float] | None = None,
     selected: Collection[StateAddress] = (),
+    chosen: StateAddress | None = None,
 ) -> GridPart:
     """The grid of a stack of this shape over one sample.
 
@@ -186,6 +198,7 @@ def grid_part(
         initial: what the states before the first step are; empty for zeros.
         norms: Euclidean norm of each state, where there are values.
         selected: the states to mark as selected.
+        chosen: the state whose receptive field to mark.
 
     Raises:
         ValueError: a size out of range, or symbols that do not match the length.
@@ -219,4 +232,5 @@ def grid_part(
         symbols=tuple(symbols),
         predicted=tuple(predicted),
         initial=initial,
+        chosen=chosen,
     )

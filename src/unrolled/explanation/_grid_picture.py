@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..grid import Direction, StateAddress
 from ._drawing import Drawing
+from ._field_mark import field_mark
 from ._grid_geometry import (
     HIDDEN,
     NODE,
@@ -258,6 +259,8 @@ class _GridPicture:
         pieces.append(element("rect", {"class": "frame", **frame}))
         if entry.selected:
             pieces.append(element("rect", {"class": "ring", **frame}))
+        if address in self.part.field:
+            pieces.append(self.field(address))
         pieces += [self.edge(tensor, address) for tensor in entry.tensors]
         letter = "h" if address.kind == "hidden" else "c"
         size = "middle" if address.kind == "hidden" else "middle small"
@@ -270,10 +273,16 @@ class _GridPicture:
                 "data-address": str(address),
                 "data-tensors": " ".join(entry.tensors),
                 "data-selected": "true" if entry.selected else None,
+                "data-field": "true" if address in self.part.field else None,
                 "data-read": " ".join(map(str, self.part.has_read(address))),
             },
             *pieces,
         )
+
+    def field(self, address: StateAddress) -> Markup:
+        """The mark of a state in the receptive field, inside the ring of a selected one."""
+        x, y, width, height = self.at.box(address)
+        return field_mark(x, y, width, height, address == self.part.chosen)
 
     def fills(self, entry: StateEntry, frame: dict[str, Attribute]) -> list[Markup]:
         """The ground of a state without a value: that of its tensor, or of both, or selected."""

@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from ..grid import picture_lines
 from ._grid_part import GridPart
+from ._receptive_field import describe_field
 from ._symbol import shown
 
 
@@ -19,9 +20,12 @@ def grid_lines(part: GridPart, width: int) -> list[str]:
         steps=part.steps,
         length=part.length,
         selected=[entry.address for entry in part.states if entry.selected],
+        field=part.field,
     )
     if shape.has_cell_state:
         lines.append("cell_state: the c beside each hidden_state; output holds no c")
+    if part.chosen:
+        lines += wrap(describe_field(part), width)
     if part.initial:
         lines.append(f"started by: {part.initial}")
     lines += _numbered("reads", part.symbols, width)

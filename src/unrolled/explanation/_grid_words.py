@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._grid_part import GridPart, StateEntry
+from ._receptive_field import describe_field
 from ._symbol import isolated, shown
 
 
@@ -24,6 +25,8 @@ def describe_grid(part: GridPart) -> str:
         sentences.append("cell_state is the c of the same places as hidden_state.")
     if padded:
         sentences.append(f"{padded} padded step{'s' if padded > 1 else ''} compute no state.")
+    if part.chosen:
+        sentences.append(describe_field(part))
     return " ".join(sentences)
 
 
@@ -41,6 +44,10 @@ def describe_state(part: GridPart, entry: StateEntry) -> str:
     lines = [str(entry.address)]
     if entry.selected:
         lines.append("selected")
+    if entry.address == part.chosen:
+        lines.append("the state whose receptive field is marked")
+    elif entry.address in part.field:
+        lines.append(f"in the receptive field of {part.chosen}")
     if part.symbols:
         lines.append(f"at {isolated(shown(part.symbols[entry.address.step]))}")
     if entry.slots:

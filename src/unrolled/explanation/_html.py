@@ -26,6 +26,11 @@ _NOTEBOOK_CSS = """\
 """
 
 
+def _has_field(report: Report) -> bool:
+    """Whether a receptive field is marked in one of its grids."""
+    return any(grid.chosen for grid in report.of(GridPart))
+
+
 def _parts(report: Report, walk: bool = True) -> list[Markup]:
     """The parts in order, with the words that join an encoder to its decoder."""
     pieces: list[Markup] = []
@@ -106,11 +111,11 @@ def render_html(
         for table in tables
     ]
     main += _other_runs(reports[1:])
-    return html_page(title, lead, main)
+    return html_page(title, lead, main, field=any(map(_has_field, reports)))
 
 
 def render_fragment(report: Report) -> str:
     """The report for a notebook cell: its parts and a style sheet, no script."""
-    style = themed_css("auto") + _NOTEBOOK_CSS
+    style = themed_css("auto", _has_field(report)) + _NOTEBOOK_CSS
     pieces = [element("style", {}, Markup(style)), *_parts(report, walk=False)]
     return str(element("div", {"class": "unrolled-report"}, joined(pieces)))

@@ -15,6 +15,7 @@ from ._html_words import READOUT
 from ._markup import Markup, element, escaped, joined
 from ._part_lines import part_heading, unknown_lines
 from ._prediction_part import PredictionPart
+from ._receptive_field import describe_field
 from ._report import Part
 from ._selection_html import selection_html
 from ._selection_part import SelectionPart
@@ -86,7 +87,8 @@ def _grid(part: GridPart, walk: bool) -> Markup:
     details = element(
         "details", {}, element("summary", {}, escaped("What each tensor holds, by address")), table
     )
-    return _figure(escaped(part_heading(part)), grid_drawing(part), walk, details)
+    said = [element("p", {"class": "note"}, escaped(describe_field(part)))] if part.chosen else []
+    return _figure(escaped(part_heading(part)), grid_drawing(part), walk, *said, details)
 
 
 def _bridge(part: BridgePart) -> Markup:

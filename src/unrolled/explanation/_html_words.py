@@ -86,6 +86,12 @@ def how_to_read(part: GridPart, selected: bool = False) -> Markup:
         items.append(
             _item((("Selected", "selected"), (" is what the tensor above holds.", "")), "selected")
         )
+    if part.chosen:
+        words = (
+            f" in dashes is the receptive field of {part.chosen}: what it was computed from. Its "
+            "own frame has no gaps."
+        )
+        items.append(_item((("Framed", ""), (words, "")), "field"))
     pieces = [
         element("p", {}, escaped(_OPENING + (_BOTH_WAYS if both else ""))),
         element("ul", {"class": "key"}, *items),

@@ -11,6 +11,7 @@ from ._attention_part import AttentionPart
 from ._bridge_part import BridgePart
 from ._grid_part import GridPart, Slot, StateEntry
 from ._prediction_part import Guess, PredictionPart
+from ._receptive_field import describe_field
 from ._report import Part, Report
 from ._selection_part import Piece, SelectionPart, Source
 from ._selection_traps import selection_traps
@@ -35,6 +36,7 @@ def render_json(report: Report, indent: int | None = None) -> str:
 def _written(part: Part) -> dict[str, Any]:
     match part:
         case GridPart():
+            chosen = {"chosen": str(part.chosen), "says": describe_field(part)}
             return {
                 "part": "grid",
                 "name": part.name,
@@ -45,7 +47,7 @@ def _written(part: Part) -> dict[str, Any]:
                 "predicted": part.predicted,
                 "initial": part.initial,
                 "states": [_written_state(part, entry) for entry in part.states],
-            }
+            } | (chosen if part.chosen else {})
         case BridgePart():
             return {"part": "bridge", "lines": part.lines}
         case AttentionPart():
@@ -72,6 +74,8 @@ def _written_state(part: GridPart, entry: StateEntry) -> dict[str, Any]:
         written["norm"] = entry.norm
     if entry.selected:
         written["selected"] = True
+    if entry.address in part.field:
+        written["in_field"] = True
     return written
 
 
@@ -142,6 +146,7 @@ def _read(written: dict[str, Any]) -> Part:
                 symbols=tuple(written["symbols"]),
                 predicted=tuple(written["predicted"]),
                 initial=written["initial"],
+                chosen=StateAddress.parse(written["chosen"]) if "chosen" in written else None,
             )
         case "bridge":
             return BridgePart(tuple(written["lines"]))

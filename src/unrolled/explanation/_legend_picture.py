@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._drawing import Drawing
+from ._field_mark import field_mark
 from ._grid_part import GridPart
 from ._markup import Attribute, Markup, element, escaped, joined, number
 
@@ -20,7 +21,7 @@ def _swatch(y: float, *marks: str) -> list[Markup]:
         "rx": 5,
     }
     pieces = [element("rect", {"class": "box", **frame})]
-    if marks:
+    if marks and marks != ("field",):
         pieces.append(element("rect", {"class": f"fill-{marks[0]}", **frame}))
     right, foot = 2 + SWATCH, y + HEIGHT
     if len(marks) == 2:
@@ -33,6 +34,9 @@ def _swatch(y: float, *marks: str) -> list[Markup]:
     for mark in marks:
         if mark == "selected":
             pieces.append(element("rect", {"class": "ring", **frame}))
+            continue
+        if mark == "field":
+            pieces.append(field_mark(2, y, SWATCH, HEIGHT, chosen=False))
             continue
         if mark == "output":
             path = f"M6 {number(y)}h{number(SWATCH - 8)}"
@@ -69,11 +73,14 @@ def legend_drawing(part: GridPart, selected: bool = False) -> Drawing:
         )
     if selected:
         lines.append((("selected",), "selected", "what the tensor in question holds"))
+    if part.chosen:
+        words = f"what {part.chosen} was computed from; its own frame has no gaps"
+        lines.append((("field",), "field", words))
     pieces: list[Markup] = []
     for place, (marks, name, words) in enumerate(lines):
         y = 2 + place * LINE
         pieces += _swatch(y, *marks)
-        tone = f"name-{marks[0]}" if len(marks) == 1 else "strong"
+        tone = "strong" if len(marks) == 2 or marks == ("field",) else f"name-{marks[0]}"
         pieces.append(element("text", {"x": 44, "y": y + 14, "class": tone}, escaped(name)))
         pieces.append(element("text", {"x": 150, "y": y + 14}, escaped(words)))
     return Drawing(

@@ -12,7 +12,9 @@ from ._palette import page_colours, picture_css
 from ._symbol import shown_text
 
 
-def html_page(title: str, lead: str, main: Sequence[Markup], style: str = "") -> str:
+def html_page(
+    title: str, lead: str, main: Sequence[Markup], style: str = "", field: bool = False
+) -> str:
     """One self-contained page, well-formed as XML too.
 
     Nothing is fetched when it opens, and its content security policy forbids it. It follows the
@@ -23,8 +25,9 @@ def html_page(title: str, lead: str, main: Sequence[Markup], style: str = "") ->
         lead: a sentence under the heading; none when empty.
         main: what stands below, in order.
         style: CSS after that of every page.
+        field: whether a receptive field is marked in it.
     """
-    style = "\n" + page_colours() + picture_css() + _resource("page.css") + style
+    style = "\n" + page_colours() + picture_css(field=field) + _resource("page.css") + style
     script = "\n" + _resource("page.js")
     policy = f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}"
     head = [

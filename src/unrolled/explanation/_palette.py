@@ -125,31 +125,44 @@ monospace; white-space: pre; }
 .unrolled .weight:focus { outline: none; }
 """)
 
+_FIELD = Template("""\
+.unrolled .field { fill: none; stroke: $ink; stroke-width: 1.5; stroke-dasharray: 4 2.5; \
+pointer-events: none; }
+.unrolled .field.chosen { stroke-width: 2.5; stroke-dasharray: none; }
+""")
 
-def picture_css(palette: Palette | None = None) -> str:
-    """The rules of every picture, in a palette's colours, or in the page's (`var(--ink)`, …)."""
+
+def picture_css(palette: Palette | None = None, field: bool = False) -> str:
+    """The rules of every picture, in a palette's colours, or in the page's (`var(--ink)`, …).
+
+    With `field` also those of a receptive field, which most pictures have not.
+    """
     names = asdict(LIGHT)
     colours = (
         asdict(palette)
         if palette is not None
         else {name: f"var(--{name.replace('_', '-')})" for name in names}
     )
-    return _PICTURE.substitute(colours)
+    return _PICTURE.substitute(colours) + (_FIELD.substitute(colours) if field else "")
 
 
-def themed_css(theme: Theme) -> str:
+def themed_css(theme: Theme, field: bool = False) -> str:
     """The rules of every picture for one theme; `"auto"` follows the reader's preference.
+
+    With `field` also those of a receptive field.
 
     Concrete colours, no variables: programs that draw SVG without being a browser know no others.
     """
     if theme == "light":
-        return picture_css(LIGHT)
+        return picture_css(LIGHT, field)
     if theme == "dark":
-        return picture_css(DARK)
+        return picture_css(DARK, field)
     if theme != "auto":
         raise ValueError(f"theme is {theme!r}; expected 'light', 'dark' or 'auto'.")
-    dark = picture_css(DARK)
-    return f"{picture_css(LIGHT)}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n"
+    dark = picture_css(DARK, field)
+    return (
+        f"{picture_css(LIGHT, field)}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n"
+    )
 
 
 def page_colours() -> str:

@@ -17,6 +17,7 @@ def selection_grids(
     steps: int,
     lengths: Sequence[int],
     selected: Sequence[frozenset[StateAddress]],
+    chosen: StateAddress | None = None,
 ) -> tuple[GridPart | TablePart, ...]:
     """Samples of one length of which the same states are taken share a grid.
 
@@ -25,6 +26,7 @@ def selection_grids(
         steps: columns, padding included.
         lengths: real steps of each sample.
         selected: the states taken of each sample.
+        chosen: the state whose receptive field is marked in each grid.
     """
     alike: dict[tuple[int, frozenset[StateAddress]], list[int]] = {}
     for sample, key in enumerate(zip(lengths, selected, strict=True)):
@@ -32,7 +34,7 @@ def selection_grids(
     parts: list[GridPart | TablePart] = []
     for (length, taken), samples in list(alike.items())[:MOST_GRIDS]:
         name = "each sample" if len(alike) == 1 else listed("sample", samples)
-        parts.append(grid_part(shape, steps, length, name=name, selected=taken))
+        parts.append(grid_part(shape, steps, length, name=name, selected=taken, chosen=chosen))
     rest = list(alike.values())[MOST_GRIDS:]
     if rest:
         rows = tuple((listed("sample", samples),) for samples in rest[:MOST_GRIDS])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import assert_never
 
 from ._attention_part import AttentionPart
@@ -21,6 +22,7 @@ from ._part_lines import (
     table_lines,
 )
 from ._prediction_part import PredictionPart
+from ._receptive_field import describe_field
 from ._report import Part, Report
 from ._selection_part import SelectionPart
 from ._table_part import ScorePart, TablePart
@@ -30,7 +32,8 @@ def _drawings(part: Part) -> list[Drawing]:
     heading = part_heading(part)
     match part:
         case GridPart():
-            return [lines_drawing(heading, []), grid_drawing(part)]
+            said = wrap(describe_field(part), 100)
+            return [lines_drawing(heading, said), grid_drawing(part)]
         case AttentionPart():
             return [lines_drawing(heading, []), attention_drawing(part)]
         case BridgePart():
@@ -50,7 +53,8 @@ def _drawings(part: Part) -> list[Drawing]:
 def render_svg(report: Report, theme: Theme = "auto") -> str:
     """The whole report as one SVG document; a single grid stands alone, with its key."""
     grids = report.of(GridPart)
-    if report.parts == grids and len(grids) == 1:
+    field = any(grid.chosen for grid in grids)
+    if report.parts == grids and len(grids) == 1 and not field:
         drawings = [grid_drawing(grids[0])]
     else:
         drawings = [drawing for part in report.parts for drawing in _drawings(part)]
@@ -58,4 +62,4 @@ def render_svg(report: Report, theme: Theme = "auto") -> str:
         selected = any(entry.selected for grid in grids for entry in grid.states)
         drawings.append(legend_drawing(grids[0], selected))
     picture = stacked(drawings, report.title, margin=20, gap=18)
-    return str(picture.svg(style=themed_css(theme), paper=True)) + "\n"
+    return str(picture.svg(style=themed_css(theme, field), paper=True)) + "\n"

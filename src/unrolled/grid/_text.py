@@ -15,6 +15,7 @@ def picture_lines(
     steps: int,
     length: int,
     selected: Collection[StateAddress] = (),
+    field: Collection[StateAddress] = (),
 ) -> list[str]:
     """The grid of one sample in a few lines: its states, and which tensors hold them.
 
@@ -25,11 +26,12 @@ def picture_lines(
         length: real steps of the sample.
         selected: states to put in square brackets; where a cell state is among them, the cell
             states have rows of their own.
+        field: states to put in round brackets, or in braces where they are selected too.
     """
     picture = Picture.of_sizes(
         num_layers=num_layers, directions=directions, steps=steps, length=length
     )
-    return _lines(picture, frozenset(selected))
+    return _lines(picture, frozenset(selected), frozenset(field))
 
 
 def picture_text(picture: Picture) -> str:
@@ -42,13 +44,18 @@ def picture_text(picture: Picture) -> str:
     return "\n".join([f"StateGrid: {picture.heading}", *_lines(picture), tensors])
 
 
-def _lines(picture: Picture, selected: frozenset[StateAddress] = frozenset()) -> list[str]:
-    cells = any(address.kind == "cell" for address in selected)
+def _lines(
+    picture: Picture,
+    selected: frozenset[StateAddress] = frozenset(),
+    field: frozenset[StateAddress] = frozenset(),
+) -> list[str]:
+    marked = selected | field
+    cells = any(address.kind == "cell" for address in marked)
     step_width = max(2, *(len(str(step)) for step in picture.steps if step is not None)) + 1
     labels = [f"  layer {row.layer}" for row in picture.rows if row.layer is not None]
     labels += [f"  sample {sample.sample}" for sample in picture.samples]
     margin = max(map(len, labels)) + 2 * cells
-    closing = " " if selected else ""  # room for a bracket
+    closing = " " if marked else ""  # room for a bracket
 
     def line(label: str, marks: Sequence[str]) -> str:
         width = step_width + len(closing)
@@ -69,15 +76,15 @@ def _lines(picture: Picture, selected: frozenset[StateAddress] = frozenset()) ->
         for kind in kinds:
             letter = "h" if kind == "hidden" else "c"
             label = f"  layer {row.layer} {letter}" if cells else f"  layer {row.layer}"
-            chosen = {
-                address.step
-                for address in selected
-                if (address.kind, address.layer, address.direction) == (kind, row.layer, direction)
-            }
+            lane = kind, row.layer, direction
+            taken, computed = (
+                {one.step for one in states if (one.kind, one.layer, one.direction) == lane}
+                for states in (selected, field)
+            )
             marks = [_mark(cell, kind) for cell in row.cells]
-            if selected:
+            if marked:
                 marks = [
-                    f"[{mark}]" if shown in chosen else f"{mark} "
+                    _bracketed(mark, shown in taken, shown in computed)
                     for mark, shown in zip(marks, picture.steps, strict=True)
                 ]
             lines.append(line(label, marks))
@@ -90,10 +97,23 @@ def _lines(picture: Picture, selected: frozenset[StateAddress] = frozenset()) ->
         ]
     if picture.samples_left_out:
         lines.append(f"  … {picture.samples_left_out}")
-    return [*lines, *_key(picture, selected, cells)]
+    return [*lines, *_key(picture, selected, field, cells)]
 
 
-def _key(picture: Picture, selected: frozenset[StateAddress], cells: bool) -> list[str]:
+def _bracketed(mark: str, selected: bool, in_field: bool) -> str:
+    if selected and in_field:
+        return f"{{{mark}}}"
+    if in_field:
+        return f"({mark})"
+    return f"[{mark}]" if selected else f"{mark} "
+
+
+def _key(
+    picture: Picture,
+    selected: frozenset[StateAddress],
+    field: frozenset[StateAddress],
+    cells: bool,
+) -> list[str]:
     key = "○ output   ● hidden_state   ◉ both   · neither"
     if cells:
         key = "○ output   ● hidden_state, for c cell_state   ◉ both   · neither"
@@ -102,10 +122,14 @@ def _key(picture: Picture, selected: frozenset[StateAddress], cells: bool) -> li
     if picture.padded:
         key += "   ╌ padding"
     drawn = set(picture.steps)
-    hidden = sorted({address.step for address in selected} - drawn)
     lines = [key]
-    if hidden:
-        lines.append(f"selected too, but not drawn: {len(hidden)} of the steps left out at …")
+    if field:
+        both = "   { } selected, and in it" if selected & field else ""
+        lines.append(f"( ) receptive field{both}")
+    for what, states in (("selected", selected), ("in the field", field)):
+        hidden = {address.step for address in states} - drawn
+        if hidden:
+            lines.append(f"{what} too, but not drawn: {len(hidden)} of the steps left out at …")
     return lines
 
 

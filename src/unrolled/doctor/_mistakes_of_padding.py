@@ -165,9 +165,8 @@ OF_PADDING = (
                 '        padded = pad_sequence(samples, batch_first=True, padding_side="left")\n': (
                     "        padded = pad_sequence(samples, batch_first=True)\n"
                     "        lengths = torch.tensor([len(sample) for sample in samples])\n"
-                    "        packed = pack_padded_sequence(\n"
-                    "            padded, lengths, batch_first=True, enforce_sorted=False\n"
-                    "        )\n"
+                    "        packed = pack_padded_sequence("
+                    "padded, lengths, batch_first=True, enforce_sorted=False)\n"
                 ),
                 "self.gru(padded)": "self.gru(packed)",
             },
@@ -189,9 +188,8 @@ OF_PADDING = (
             _CUT_OUTPUT,
             {
                 "        output, _ = pad_packed_sequence(packed_output, batch_first=True)\n": (
-                    "        output, _ = pad_packed_sequence(\n"
-                    "            packed_output, batch_first=True, total_length=x.shape[1]\n"
-                    "        )\n"
+                    "        output, _ = pad_packed_sequence("
+                    "packed_output, batch_first=True, total_length=x.shape[1])\n"
                 )
             },
         ),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ._finding import Finding, UnrunCheck
 
+_WITHOUT_A_RUN = frozenset({"M27"})  # the checks that ask only how a layer was made
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Report:
@@ -22,9 +24,14 @@ class Report:
     seconds: float
 
     @property
+    def has_looked(self) -> bool:
+        """Whether the model was run, so that what was not found tells something."""
+        return not self.not_run or not set(self.checks_run) <= _WITHOUT_A_RUN
+
+    @property
     def ok(self) -> bool:
-        """Whether nothing worse than a note was found."""
-        return all(finding.severity == "note" for finding in self.findings)
+        """Whether the model was looked at and nothing worse than a note was found."""
+        return self.has_looked and all(finding.severity == "note" for finding in self.findings)
 
     def text(self, width: int = 100) -> str:
         """The report for a terminal, its sentences in lines of at most `width` columns."""

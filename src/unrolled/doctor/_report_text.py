@@ -7,7 +7,7 @@ from textwrap import wrap
 from ..explanation._symbol import columns, shown_text
 from ._finding import Finding
 from ._report import Report
-from ._report_words import by_severity, left_out, looked_for, place, probe, title, verdict
+from ._report_words import by_severity, left_out, looked_for, place, probe, reasons, title, verdict
 
 _MARGIN = "  "
 
@@ -18,7 +18,13 @@ def render_text(report: Report, width: int = 100) -> str:
     blocks = [f"{heading}\n{'═' * columns(heading)}"]
     blocks += [_finding(finding, width) for finding in by_severity(report)]
     if report.not_run:
-        lines = [line for one in report.not_run for line in _item(one.code, one.why, width)]
+        lines = [
+            line
+            for why, codes in reasons(report).items()
+            for line in (
+                _item(codes, why, width) if "," not in codes else _several(codes, why, width)
+            )
+        ]
         blocks.append("\n".join([f"{left_out(report)}:", *lines]))
     if report.assumptions:
         lines = [line for text in report.assumptions for line in _item("-", text, width)]
@@ -52,6 +58,12 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _item(mark: str, text: str, width: int) -> list[str]:
     start = f"{_MARGIN}{mark} "
     return wrap(shown_text(text), width, initial_indent=start, subsequent_indent=" " * len(start))
+
+
+def _several(codes: str, why: str, width: int) -> list[str]:
+    indented = _MARGIN * 2
+    text = shown_text(f"{codes}: {why}")
+    return wrap(text, width, initial_indent=_MARGIN, subsequent_indent=indented)
 
 
 def _more(report: Report) -> list[str]:

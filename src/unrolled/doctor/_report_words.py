@@ -20,7 +20,9 @@ PROBES = {
 
 def verdict(report: Report) -> str:
     """What was found, in one sentence."""
-    if not report.findings:
+    if not report.has_looked and not report.findings:
+        what = "could not be looked at"
+    elif not report.findings:
         what = "nothing wrong was found"
     else:
         what = listed([counted(report, severity) for severity in SEVERITIES])
@@ -68,6 +70,14 @@ def left_out(report: Report) -> str:
     if not number:
         return ""
     return f"{number} check{'s' if number > 1 else ''} could not be run"
+
+
+def reasons(report: Report) -> dict[str, str]:
+    """Why checks could not be run: for each reason the codes, `"M01, M02"`."""
+    codes: dict[str, list[str]] = {}
+    for one in report.not_run:
+        codes.setdefault(one.why, []).append(one.code)
+    return {why: ", ".join(of_why) for why, of_why in codes.items()}
 
 
 def by_severity(report: Report) -> tuple[Finding, ...]:

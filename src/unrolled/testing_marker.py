@@ -1,4 +1,4 @@
-"""The pytest marker `states_sound`; pytest finds this module by its entry point.
+"""The pytest marker `states_sound`: a plugin that a suite names in its `conftest.py`.
 
 It imports neither PyTorch nor the doctor before a marked test runs.
 """

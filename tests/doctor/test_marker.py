@@ -1,7 +1,6 @@
 """The marker `states_sound` in a suite of its own, as a user's pytest sees it."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -71,7 +70,8 @@ def test_not_marked(model, x):
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A folder of tests whose pytest has this one plugin."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makeini("[pytest]\naddopts = -p unrolled.testing_marker --strict-markers")
+    pytester.makeconftest('pytest_plugins = ["unrolled.testing_marker"]')
+    pytester.makeini("[pytest]\naddopts = --strict-markers")
     return pytester
 
 
@@ -99,8 +99,3 @@ def test_nothing_heavy_comes_with_the_plugin(suite: pytest.Pytester) -> None:
         "import sys\n\n\ndef test_no_torch():\n    assert not {'torch', 'numpy'} & set(sys.modules)"
     )
     suite.runpytest_subprocess("-q").assert_outcomes(passed=1)
-
-
-def test_pytest_finds_the_plugin_by_its_entry_point() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert project["entry-points"]["pytest11"] == {"unrolled": "unrolled.testing_marker"}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+from torch import Tensor
+
 from ._check import Check, finding
 from ._finding import Finding
 from ._layer_run import LayerRun
@@ -13,6 +16,13 @@ _H_TO_C = (
     "An LSTM keeps its memory in the cell state c and shows h. Here one stands where the other "
     "belongs, so that the memory is lost."
 )
+
+
+def _holds_states_of(c_0: Tensor | None, source: LayerRun) -> bool:
+    """Whether c_0 is hidden states as they are; a learned layer of them is a way of its own."""
+    hidden = [source.h_n] if source.output is None else [source.h_n, source.output]
+    values = torch.cat([state.detach().flatten() for state in hidden])
+    return c_0 is not None and bool(torch.isin(c_0.detach(), values).all())
 
 
 def lost_cell(seen: Observation) -> Iterator[Finding]:
@@ -42,7 +52,7 @@ def lost_cell(seen: Observation) -> Iterator[Finding]:
             to, origin = run.module or "the layer", source.module or "the layer"
             if c_to_h and not h_to_h:
                 what = f"h_0 of {to} is made of c_n of {origin}"
-            elif h_to_c and not c_to_c:
+            elif h_to_c and not c_to_c and _holds_states_of(run.c_0, source):
                 what = f"c_0 of {to} is made of h_n of {origin}"
             elif (
                 h_to_h

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.utils import _pytree as pytree
 
+from ..errors import UsageError
 from ._entry import Entry
 
 
@@ -124,6 +125,8 @@ def read_examples(
             entries.append(entry)
     main = next((entry for entry in entries if entry.steps is not None), None)
     batch = main.batch if main is not None else entries[0].batch if entries else 1
+    if lengths is not None:
+        _check_lengths(lengths, given, batch, main.steps if main is not None else None)
     found, where, mask, left = given, None, None, False
     if main is not None:
         steps = main.steps or 0
@@ -132,6 +135,9 @@ def read_examples(
         for place, leaf in enumerate(leaves):
             whole = _whole(leaf) if not isinstance(leaf, PackedSequence) else None
             fits = whole is not None and len(whole) == batch
+            # Lengths reach the last step of the longest sample; a class or a position need not.
+            if found is None and whole is not None and max(whole, default=0) != steps:
+                continue
             if fits and whole is not None and all(1 <= n <= steps for n in whole):
                 if found is None or found == whole:
                     found, where = whole, place
@@ -242,6 +248,25 @@ def _names(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> list[str]:
         many = pytree.tree_flatten(value, is_leaf=_is_leaf)[0]
         found += [key if len(many) == 1 else f"{key}, part {k}" for k in range(len(many))]
     return found
+
+
+def _check_lengths(
+    lengths: Any, given: tuple[int, ...] | None, batch: int, steps: int | None
+) -> None:
+    if given is None:
+        raise UsageError(
+            f"lengths is {lengths!r}; give one whole number for each sample, as a list or a tensor."
+        )
+    if len(given) != batch:
+        raise UsageError(
+            f"lengths holds {len(given)} numbers, but the examples hold {batch} samples; give one "
+            "for each, and batch_dim where another dimension is that of the samples."
+        )
+    if steps is not None and not all(1 <= length <= steps for length in given):
+        raise UsageError(
+            f"lengths is {list(given)}, but the examples have {steps} steps; each length must be "
+            f"from 1 to {steps}."
+        )
 
 
 def _whole(value: Any) -> tuple[int, ...] | None:

@@ -41,7 +41,7 @@ def test_marked(model, x):
     pass
 
 
-@pytest.mark.states_sound("model", "x", checks=["M10"])
+@pytest.mark.states_sound("model", "x", checks=["M07"])
 def test_of_other_mistakes(model, x):
     pass
 

@@ -25,7 +25,7 @@ class Report:
 
     @property
     def has_looked(self) -> bool:
-        """Whether the model was run, so that what was not found tells something."""
+        """Whether a check that runs the model could be run, if any was asked for."""
         return not self.not_run or not set(self.checks_run) <= _WITHOUT_A_RUN
 
     @property

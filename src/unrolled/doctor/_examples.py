@@ -135,9 +135,6 @@ def read_examples(
         for place, leaf in enumerate(leaves):
             whole = _whole(leaf) if not isinstance(leaf, PackedSequence) else None
             fits = whole is not None and len(whole) == batch
-            # Lengths reach the last step of the longest sample; a class or a position need not.
-            if found is None and whole is not None and max(whole, default=0) != steps:
-                continue
             if fits and whole is not None and all(1 <= n <= steps for n in whole):
                 if found is None or found == whole:
                     found, where = whole, place

@@ -19,9 +19,6 @@ namespace unrolled {
 
 namespace {
 
-// Of one target: its symbols, score, log-probability and weights, symbol by symbol.
-using PyTarget = nb::tuple;
-
 std::size_t columns(const std::string& name, const In& matrix) {
   if (matrix.ndim() != 2) throw std::invalid_argument(name + " must have 2 axes");
   return matrix.shape(1);
@@ -91,7 +88,11 @@ nb::list search_targets(const nb::object& py_stack, const WeightArrays& stack_we
   size.symbols = embedding.shape(0);
   size.memory = columns("from_memory", from_memory);
   size.attentional = from_memory.shape(0);
-  size.key = key ? (columns("key", *key), key->shape(0)) : size.memory;
+  size.key = size.memory;
+  if (key) {
+    columns("key", *key);
+    size.key = key->shape(0);
+  }
   size.feeds_input = of_stack.input != size.embedding;
   if (of_stack.input != size.embedding + (size.feeds_input ? size.attentional : 0)) {
     throw std::invalid_argument("the stack reads neither the embedding alone nor both");
@@ -125,6 +126,8 @@ nb::list search_targets(const nb::object& py_stack, const WeightArrays& stack_we
   if (n_best == 0 || beam_size < n_best) {
     throw std::invalid_argument("n_best lies outside 1 to beam_size");
   }
+  check_size("beam_size", beam_size);
+  check_size("symbols", size.symbols);
   check_symbols(options, size.symbols);
   options.never.resize(size.symbols);
   for (const std::int64_t symbol : never) {

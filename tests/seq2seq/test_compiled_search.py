@@ -192,3 +192,9 @@ def test_a_model_without_probabilities_is_refused(value: float) -> None:
         model.decoder.vocabulary.bias.fill_(value)
     with pytest.raises(ModelError, match="no target was found for source 0"):
         beam_search(model, *padded([[4, 5]]), torch.tensor([3]))
+
+
+def test_a_beam_whose_size_cannot_be_counted_is_refused() -> None:
+    model = tiny_model(torch.float32)
+    with pytest.raises(ValueError, match="beam_size is 4611686018427387904; it must be at most"):
+        beam_search(model, *padded([[4, 5]]), torch.tensor([3]), beam_size=2**62)

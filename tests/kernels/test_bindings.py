@@ -15,7 +15,8 @@ FUZZED_CALLS = Path(__file__).with_name("fuzzed_calls.py")
 KINDS = ("forward", "backward", "stream", "scores", "elements", "product")
 
 pytestmark = pytest.mark.skipif(
-    kernels.why_unavailable() is not None, reason="there is no compiled module; runs where g++ was there at installation"
+    kernels.why_unavailable() is not None,
+    reason="there is no compiled module; runs where g++ was there at installation",
 )
 
 

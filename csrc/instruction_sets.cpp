@@ -1,59 +1,38 @@
+// The build names the sets that it compiled, best last, as UNROLLED_SETS: SET(name) for each, and
+// SET_ON_TOP(name, below) for one whose forward run alone was compiled again.
 #include "instruction_sets.h"
 
 #include <stdexcept>
 
-#if defined(UNROLLED_X86)
+#if defined(__x86_64__)
 #include <cpuid.h>
-#elif defined(UNROLLED_NEON) && defined(__linux__)
+#elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
 namespace unrolled {
 
-#if defined(UNROLLED_X86)
-namespace baseline {
-extern const KernelTable kernels;
-}
-namespace avx2 {
-extern const KernelTable kernels;
-}
-namespace avx512 {
-extern const KernelTable kernels;
-}
-namespace avxvnni {
-extern const ForwardKernels forward_kernels;
-}
-namespace avx512vnni {
-extern const ForwardKernels forward_kernels;
-}
-namespace avx512bf16 {
-extern const ForwardKernels forward_kernels;
-}
-#elif defined(UNROLLED_NEON)
-namespace neon {
-extern const KernelTable kernels;
-}
-namespace neondot {
-extern const ForwardKernels forward_kernels;
-}
-#else
-namespace baseline {
-extern const KernelTable kernels;
-}
-#endif
+#define SET(name)                   \
+  namespace name {                  \
+  extern const KernelTable kernels; \
+  }
+#define SET_ON_TOP(name, below)                \
+  namespace name {                             \
+  extern const ForwardKernels forward_kernels; \
+  }
+UNROLLED_SETS
+#undef SET
+#undef SET_ON_TOP
 
 namespace {
 
 struct InstructionSet {
-  const char* name;
-  const KernelTable* kernels;
-  bool runs_here;
+  std::string name;
+  KernelTable kernels;
 };
 
-#if defined(UNROLLED_X86) || defined(UNROLLED_NEON)
-
 // The kernels of an instruction set, with the forward run of one that comes on top of it.
-KernelTable on_top(KernelTable kernels, const ForwardKernels& forward) {
+[[maybe_unused]] KernelTable on_top(KernelTable kernels, const ForwardKernels& forward) {
   kernels.forward_size = forward.forward_size;
   kernels.pack_forward = forward.pack_forward;
   kernels.multiply_input_rows = forward.multiply_input_rows;
@@ -61,9 +40,16 @@ KernelTable on_top(KernelTable kernels, const ForwardKernels& forward) {
   return kernels;
 }
 
-#endif
+const std::vector<InstructionSet>& compiled_sets() {
+#define SET(name) {#name, name::kernels},
+#define SET_ON_TOP(name, below) {#name, on_top(below::kernels, name::forward_kernels)},
+  static const std::vector<InstructionSet> sets{UNROLLED_SETS};
+#undef SET
+#undef SET_ON_TOP
+  return sets;
+}
 
-#if defined(UNROLLED_X86)
+#if defined(__x86_64__)
 
 // Compilers have no common name for it.
 bool has_avxvnni() {
@@ -71,62 +57,53 @@ bool has_avxvnni() {
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
 }
 
-#elif defined(UNROLLED_NEON)
-
-bool has_dot_products() {
-#if defined(__linux__)
-  return (getauxval(AT_HWCAP) & (1ul << 20)) != 0;  // HWCAP_ASIMDDP
-#else
-  return false;
-#endif
-}
-
-#endif
-
-// Best last.
-std::vector<InstructionSet> instruction_sets() {
-#if defined(UNROLLED_X86)
+bool runs_here(const std::string& name) {
   __builtin_cpu_init();
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (name == "avx2") return has_avx2;
+  if (name == "avxvnni") return has_avx2 && has_avxvnni();
   const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
                           __builtin_cpu_supports("avx512bw") &&
                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (name == "avx512") return has_avx512;
   const bool has_avx512vnni = has_avx512 && __builtin_cpu_supports("avx512vnni");
-  const bool has_avx512bf16 = has_avx512vnni && __builtin_cpu_supports("avx512bf16");
-  static const KernelTable avxvnni = on_top(avx2::kernels, avxvnni::forward_kernels);
-  static const KernelTable avx512vnni = on_top(avx512::kernels, avx512vnni::forward_kernels);
-  static const KernelTable avx512bf16 = on_top(avx512::kernels, avx512bf16::forward_kernels);
-  return {{"baseline", &baseline::kernels, true},
-          {"avx2", &avx2::kernels, has_avx2},
-          {"avxvnni", &avxvnni, has_avx2 && has_avxvnni()},
-          {"avx512", &avx512::kernels, has_avx512},
-          {"avx512vnni", &avx512vnni, has_avx512vnni},
-          {"avx512bf16", &avx512bf16, has_avx512bf16}};
-#elif defined(UNROLLED_NEON)
-  static const KernelTable neondot = on_top(neon::kernels, neondot::forward_kernels);
-  return {{"neon", &neon::kernels, true}, {"neondot", &neondot, has_dot_products()}};
-#else
-  return {{"baseline", &baseline::kernels, true}};
-#endif
+  if (name == "avx512vnni") return has_avx512vnni;
+  if (name == "avx512bf16") return has_avx512vnni && __builtin_cpu_supports("avx512bf16");
+  return true;
 }
 
-std::vector<std::string> names(bool only_here) {
-  std::vector<std::string> found;
-  for (const InstructionSet& set : instruction_sets()) {
-    if (set.runs_here || !only_here) found.emplace_back(set.name);
-  }
-  return found;
+#elif defined(__aarch64__) && defined(__linux__)
+
+bool runs_here(const std::string& name) {
+  constexpr unsigned long kDotProducts = 1ul << 20;  // HWCAP_ASIMDDP
+  return name != "neondot" || (getauxval(AT_HWCAP) & kDotProducts) != 0;
 }
+
+#else
+
+bool runs_here(const std::string& name) { return name != "neondot"; }
+
+#endif
 
 }  // namespace
 
-std::vector<std::string> compiled_isas() { return names(false); }
+std::vector<std::string> compiled_isas() {
+  std::vector<std::string> names;
+  for (const InstructionSet& set : compiled_sets()) names.push_back(set.name);
+  return names;
+}
 
-std::vector<std::string> available_isas() { return names(true); }
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const InstructionSet& set : compiled_sets()) {
+    if (runs_here(set.name)) names.push_back(set.name);
+  }
+  return names;
+}
 
 const KernelTable& kernels_of(const std::string& name) {
-  for (const InstructionSet& set : instruction_sets()) {
-    if (name == set.name && set.runs_here) return *set.kernels;
+  for (const InstructionSet& set : compiled_sets()) {
+    if (name == set.name && runs_here(name)) return set.kernels;
   }
   throw std::invalid_argument("instruction set '" + name + "' does not run here");
 }

@@ -150,11 +150,14 @@ struct Backward {
   const float *h0, *c0, *grad_h_n, *grad_c_n;
   float *grad_h0, *grad_c0;
   const float* gates;
-  float* grad_gates;                // as large
+  std::size_t first_turn, end_turn;  // which turns are gone back over
+  std::size_t first_row;  // of the gates, at the first of them; the next three start there
+  float* grad_gates;
   float *raw, *grads_of_projected;  // h before and its gradient after the projection, a padded
                                     // slot and a state for each row; null without one
   float** pointers;                 // room for 3 pointers for each sample
-  float *grad_of_h, *grad_of_c, *grad_of_raw;  // room for a padded row for each sample
+  // A padded row for each sample; of h and c from one stretch of turns to the one before it.
+  float *grad_of_h, *grad_of_c, *grad_of_raw;
 };
 
 // What an attention reads of one source: its real steps only.

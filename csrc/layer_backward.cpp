@@ -118,7 +118,7 @@ void apply_cell(const Backward& task, std::size_t turn, float* const* grad_gates
         now_c = load_some(c + u, count);
         grad_c = load(of_c + u);
         if (task.raw != nullptr) {
-          store(task.raw + number * slot_size(size) + u,
+          store(task.raw + (number - task.first_row) * slot_size(size) + u,
                 load(gates + 3 * slot_size(size) + u) * hyperbolic_tangent(now_c));
         }
       }
@@ -138,17 +138,18 @@ void run(const Backward& task) {
   const Slice& slice = *task.slice;
   const std::size_t row_size = gates_row(size);
   float **gates = task.pointers, **grads = gates + slice.samples;
-  for (std::size_t turn = slice.turns; turn-- > 0;) {
+  for (std::size_t turn = smaller(slice.turns, task.end_turn); turn-- > task.first_turn;) {
     const std::size_t alive = slice.alive[turn];
     gather_gradients(task, turn);
     for (std::size_t row = 0; row < alive; ++row) {
-      gates[row] = task.grad_gates + slice.row(row, turn) * row_size;
+      gates[row] = task.grad_gates + (slice.row(row, turn) - task.first_row) * row_size;
       grads[row] = task.grad_of_h + row * padded_state(size);
     }
     if (size.projected != 0) {
       for (std::size_t row = 0; row < alive; ++row) {
-        std::memcpy(task.grads_of_projected + slice.row(row, turn) * size.state(), grads[row],
-                    size.state() * sizeof(float));
+        std::memcpy(
+            task.grads_of_projected + (slice.row(row, turn) - task.first_row) * size.state(),
+            grads[row], size.state() * sizeof(float));
       }
       float* raw = task.grad_of_raw;
       std::memset(raw, 0, alive * slot_size(size) * sizeof(float));
@@ -165,6 +166,7 @@ void run(const Backward& task) {
     }
     multiply_onto(gates, alive, task.packed.state, size.state(), state_depth(size), grads);
   }
+  if (task.first_turn > 0) return;
   for (std::size_t row = 0; row < slice.samples; ++row) {
     const std::size_t sample = slice.sample[row];
     std::memcpy(task.grad_h0 + sample * size.state(), task.grad_of_h + row * padded_state(size),

@@ -44,12 +44,12 @@ Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
   turns_ = samples == 0 ? 0 : length(order.front());
-  std::vector<std::size_t> first_of_turn;
   for (std::size_t turn = 0, living = samples; turn < turns_; ++turn) {
     while (length(order[living - 1]) <= turn) --living;
-    first_of_turn.push_back(rows_);
+    first_row_.push_back(rows_);
     rows_ += living;
   }
+  first_row_.push_back(rows_);
   for (std::size_t slice = 0; slice < slices; ++slice) {
     std::vector<std::size_t> sample, of_sample, alive, first_row;
     for (std::size_t i = slice; i < samples; i += slices) {
@@ -63,7 +63,7 @@ Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths
     for (std::size_t turn = 0; turn < turns; ++turn) {
       while (of_sample[living - 1] <= turn) --living;
       alive.push_back(living);
-      first_row.push_back(first_of_turn[turn] + slice);
+      first_row.push_back(first_row_[turn] + slice);
     }
     const std::size_t count = sample.size(), at = numbers_.size();
     for (auto* part : {&sample, &of_sample, &alive, &first_row}) {

@@ -39,11 +39,17 @@ class Batch {
   std::size_t rows() const { return rows_; }  // real steps of all samples
   std::size_t turns() const { return turns_; }
 
-  // Calls each(sample, turn, row of the gates) for every real step, in an order that does not
-  // depend on how the batch is cut.
+  // Of a turn, or all rows for the turn after the last.
+  std::size_t first_row(std::size_t turn) const { return first_row_[turn]; }
+  std::size_t length(std::size_t sample) const {
+    return slices_[slice_of_[sample]].length[place_of_[sample]];
+  }
+
+  // Calls each(sample, turn, row of the gates) for every real step of these turns, in an order that
+  // does not depend on how the batch is cut.
   template <class Each>
-  void for_each_row(const Each& each) const {
-    for (std::size_t turn = 0; turn < turns_; ++turn) {
+  void for_each_row(std::size_t first_turn, std::size_t end_turn, const Each& each) const {
+    for (std::size_t turn = first_turn; turn < end_turn; ++turn) {
       for (std::size_t sample = 0; sample < samples_; ++sample) {
         const Slice& slice = slices_[slice_of_[sample]];
         const std::size_t place = place_of_[sample];
@@ -61,7 +67,7 @@ class Batch {
   std::size_t samples_, rows_ = 0, turns_ = 0;
   std::vector<std::vector<std::size_t>> numbers_;
   std::vector<Slice> slices_;
-  std::vector<std::size_t> slice_of_, place_of_;
+  std::vector<std::size_t> slice_of_, place_of_, first_row_;
 };
 
 // Slices that a batch is best cut into: one for each thread that its directions leave idle, as

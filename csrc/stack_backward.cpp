@@ -1,6 +1,7 @@
-// The gradient of a stack: layer by layer from the top, what is left of a layer's weights beside
-// the recurrence of the layer below it.
+// The gradient of a stack: layer by layer from the top, and in a layer stretch by stretch of turns
+// from the last, what is left for the weights of one stretch beside the recurrence of the next.
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <functional>
 #include <iterator>
@@ -13,25 +14,73 @@ namespace {
 
 using Job = std::function<void()>;
 
+// Rows whose gradients of the gates are held at once, at least: enough that a product over them
+// reads the weights' gradients seldom, few enough that they are a small part of what a run saved.
+constexpr std::size_t kRowsOfStretch = 512;
+
+// Turns that go back together, and their rows.
+struct Stretch {
+  std::size_t first, end, first_row, rows;
+};
+
+// In an order that does not depend on how the batch is cut.
+std::vector<Stretch> stretches_of(const Batch& batch) {
+  std::vector<Stretch> found;
+  for (std::size_t end = batch.turns(); end > 0; end = found.back().first) {
+    std::size_t first = end - 1;
+    const std::size_t end_row = batch.first_row(end);
+    while (first > 0 && end_row - batch.first_row(first) < kRowsOfStretch) --first;
+    found.push_back({first, end, batch.first_row(first), end_row - batch.first_row(first)});
+  }
+  return found;
+}
+
+// Gradients of one direction over a stretch, from the recurrence to the products of the weights.
+struct Held {
+  Aligned<float> gates, projected, raw;
+  std::vector<const float*> gate_rows, x, h_before, projected_rows, raw_rows;
+};
+
 // One backward run, and all that it needs in memory.
 class Descent {
  public:
   Descent(const StackSize& size, const KernelTable& kernels, const Batch& batch,
-          const StackBackward& run, Crew& crew)
-      : size_(size), kernels_(kernels), batch_(batch), run_(run), crew_(crew) {
-    slot_ = kernels.gates_row(size.layer(0)) / size.layer(0).slots();
-    padded_state_ = (size.state() + kernels.panel - 1) / kernels.panel * kernels.panel;
-  }
+          const std::vector<Weights>& weights, const StackBackward& run, Crew& crew)
+      : size_(size),
+        kernels_(kernels),
+        batch_(batch),
+        weights_(weights),
+        run_(run),
+        crew_(crew),
+        slot_(kernels.gates_row(size.layer(0)) / size.layer(0).slots()),
+        padded_state_((size.state() + kernels.panel - 1) / kernels.panel * kernels.panel),
+        packs_(size.rows()),
+        packed_(size.rows()) {}
 
-  void run(const std::vector<Weights>& weights) {
-    pack(weights);
-    std::vector<Job> left;
+  void run() {
+    const std::vector<Stretch> stretches = stretches_of(batch_);
+    std::vector<Job> left = packings(size_.layers - 1);
+    do_all(left);
+    left.clear();
     for (std::size_t layer = size_.layers; layer-- > 0;) {
-      std::vector<Job> jobs = recurrence(layer);
-      std::move(left.begin(), left.end(), std::back_inserter(jobs));
-      do_all(jobs);
-      do_all(input_gradients(layer));
-      left = weight_gradients(layer);
+      std::vector<Backward> tasks = recurrences(layer);
+      prepare_input_gradient(layer);
+      for (const Stretch& stretch : stretches) {
+        now_ = 1 - now_;
+        std::vector<Job> jobs = recurrence(tasks, layer, stretch);
+        std::move(left.begin(), left.end(), std::back_inserter(jobs));
+        if (stretch.first == 0 && layer > 0) {
+          std::vector<Job> more = packings(layer - 1);
+          std::move(more.begin(), more.end(), std::back_inserter(jobs));
+        }
+        do_all(jobs);
+        input_gradients(layer, stretch, true);
+        input_gradients(layer, stretch, false);
+        left = weight_gradients(layer, stretch);
+      }
+      for (std::size_t direction = 0; direction < size_.directions; ++direction) {
+        packs_[row_of(layer, direction)].reset();
+      }
     }
     do_all(left);
   }
@@ -43,6 +92,7 @@ class Descent {
   }
 
   void do_all(const std::vector<Job>& jobs) const {
+    if (jobs.empty()) return;
     crew_.run(jobs.size(), [&](std::size_t number) { jobs[number](); });
   }
 
@@ -61,39 +111,30 @@ class Descent {
     return layer * size_.directions + direction;
   }
 
-  void pack(const std::vector<Weights>& weights) {
-    packed_.resize(size_.rows());
-    grad_gates_.resize(size_.rows());
+  std::size_t row_size(std::size_t layer) const { return slot_ * size_.layer(layer).slots(); }
+
+  std::vector<Job> packings(std::size_t layer) {
     std::vector<Job> jobs;
-    for (std::size_t row = 0; row < size_.rows(); ++row) {
-      const LayerSize size = size_.layer(row / size_.directions);
-      float* memory = floats(kernels_.backward_size(size));
-      jobs.push_back([this, &weights, size, row, memory] {
-        packed_[row] = kernels_.pack_backward(size, weights[row], memory);
+    for (std::size_t direction = 0; direction < size_.directions; ++direction) {
+      const std::size_t row = row_of(layer, direction);
+      const LayerSize size = size_.layer(layer);
+      packs_[row] = aligned<float>(kernels_.backward_size(size));
+      jobs.push_back([this, size, row] {
+        packed_[row] = kernels_.pack_backward(size, weights_[row], packs_[row].get());
       });
     }
-    do_all(jobs);
+    return jobs;
   }
 
-  std::vector<Job> recurrence(std::size_t layer) {
-    std::vector<Job> jobs;
-    projected_.assign(size_.directions, nullptr);
-    raw_.assign(size_.directions, nullptr);
+  // The recurrences of a layer, slice by slice of each direction, without a stretch yet.
+  std::vector<Backward> recurrences(std::size_t layer) {
+    std::vector<Backward> tasks;
     for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-      // The layer two above is done with.
-      if (layer + 2 < size_.layers) grad_gates_[row_of(layer + 2, direction)].reset();
-      grad_gates_[row_of(layer, direction)] =
-          aligned<float>(batch_.rows() * slot_ * size_.layer(layer).slots());
-      if (size_.projected != 0) {
-        projected_[direction] = floats(batch_.rows() * size_.state());
-        raw_[direction] = floats(batch_.rows() * slot_);
-      }
       for (std::size_t slice = 0; slice < batch_.slices().size(); ++slice) {
-        jobs.push_back(
-            [task = recurrence_of(layer, direction, slice), this] { kernels_.run_backward(task); });
+        tasks.push_back(recurrence_of(layer, direction, slice));
       }
     }
-    return jobs;
+    return tasks;
   }
 
   Backward recurrence_of(std::size_t layer, std::size_t direction, std::size_t slice) {
@@ -114,7 +155,6 @@ class Descent {
     task.grad_h_n = part(run_.grad_h_n, size_.state());
     task.grad_h0 = run_.grad_h0 + row * batch_.samples() * size_.state();
     task.gates = run_.gates[row];
-    task.grad_gates = grad_gates_[row].get();
     if (task.size.has_cell()) {
       task.c = run_.cells[row];
       task.grad_c = run_.grad_cells[row];
@@ -122,11 +162,7 @@ class Descent {
       task.grad_c_n = part(run_.grad_c_n, size_.units);
       task.grad_c0 = run_.grad_c0 + row * batch_.samples() * size_.units;
     }
-    if (size_.projected != 0) {
-      task.grads_of_projected = projected_[direction];
-      task.raw = raw_[direction];
-      task.grad_of_raw = floats(samples * slot_);
-    }
+    if (size_.projected != 0) task.grad_of_raw = floats(samples * slot_);
     task.grad_of_h = floats(samples * padded_state_);
     task.grad_of_c = floats(samples * slot_);
     pointers_.emplace_back(3 * samples);
@@ -134,101 +170,140 @@ class Descent {
     return task;
   }
 
-  // What the layer below gets, or the input; both directions of a step in one job.
-  std::vector<Job> input_gradients(std::size_t layer) {
-    Grid<float> to = run_.grad_x;
-    Grid<const float> outside{};
-    if (layer > 0) {
-      outside = run_.grad_outputs[layer - 1];
-      const std::size_t width = size_.output();
-      to = {floats(batch_.turns() * batch_.samples() * width),
-            static_cast<std::ptrdiff_t>(batch_.samples() * width),
-            static_cast<std::ptrdiff_t>(width)};
-      from_above_ = {to.data, to.step, to.sample};
+  std::vector<Job> recurrence(std::vector<Backward>& tasks, std::size_t layer,
+                              const Stretch& stretch) {
+    for (std::size_t direction = 0; direction < size_.directions; ++direction) {
+      make_room(held_[now_][direction], layer, stretch.rows);
     }
     std::vector<Job> jobs;
-    if (to.data == nullptr) return jobs;
-    const std::size_t parts = std::min(batch_.turns(), 2 * crew_.size());
-    for (std::size_t part = 0; part < parts; ++part) {
-      const std::size_t first = batch_.turns() * part / parts;
-      const std::size_t end = batch_.turns() * (part + 1) / parts;
-      jobs.push_back([=, this] { input_gradient(layer, first, end, to, outside); });
+    for (Backward& task : tasks) {
+      const Held& held = held_[now_][task.reverse ? 1 : 0];
+      task.first_turn = stretch.first;
+      task.end_turn = stretch.end;
+      task.first_row = stretch.first_row;
+      task.grad_gates = held.gates.get();
+      task.grads_of_projected = held.projected.get();
+      task.raw = held.raw.get();
+      jobs.push_back([&task, this] { kernels_.run_backward(task); });
     }
     return jobs;
   }
 
-  void input_gradient(std::size_t layer, std::size_t first, std::size_t end, const Grid<float>& to,
-                      const Grid<const float>& outside) const {
-    const LayerSize size = size_.layer(layer);
-    const std::size_t row_size = slot_ * size.slots();
-    std::vector<const float*> gates;
-    std::vector<float*> grads;
-    for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-      const std::size_t row = row_of(layer, direction);
-      gates.clear(), grads.clear();
-      batch_.for_each_row([&](std::size_t sample, std::size_t turn, std::size_t at) {
-        const std::size_t step = batch_.step(sample, turn, direction == 1);
-        if (step < first || step >= end) return;
-        gates.push_back(grad_gates_[row].get() + at * row_size);
-        grads.push_back(to.at(step, sample));
-        if (direction == 0 && outside.data != nullptr) {
-          std::copy_n(outside.at(step, sample), size.input, grads.back());
-        }
-      });
-      kernels_.input_gradient(size, packed_[row].input, gates.data(), gates.size(), grads.data(),
-                              direction > 0 || outside.data != nullptr);
+  void make_room(Held& held, std::size_t layer, std::size_t rows) const {
+    held = {};
+    held.gates = aligned<float>(rows * row_size(layer));
+    if (size_.projected != 0) {
+      held.projected = aligned<float>(rows * size_.state());
+      held.raw = aligned<float>(rows * slot_);
     }
   }
 
-  std::vector<Job> weight_gradients(std::size_t layer) {
+  // Where the gradient of the layer's input goes: to the layer below, or outside.
+  void prepare_input_gradient(std::size_t layer) {
+    to_ = run_.grad_x;
+    outside_ = {};
+    if (layer == 0) return;
+    outside_ = run_.grad_outputs[layer - 1];
+    const std::size_t width = size_.output();
+    Aligned<float>& memory = between_[layer % 2];
+    memory = aligned<float>(batch_.turns() * batch_.samples() * width);
+    to_ = {memory.get(), static_cast<std::ptrdiff_t>(batch_.samples() * width),
+           static_cast<std::ptrdiff_t>(width)};
+    from_above_ = {to_.data, to_.step, to_.sample};
+  }
+
+  // A step is reached by both directions, in the order of their turns, from the last: the first to
+  // come writes and the other adds, wherever a stretch ends.
+  bool comes_first(std::size_t turn, std::size_t length, std::size_t direction) const {
+    if (size_.directions == 1 || 2 * turn + 1 > length) return true;
+    return 2 * turn + 1 == length && direction == 0;
+  }
+
+  // Of the rows that come first at their step, or of those that come second.
+  void input_gradients(std::size_t layer, const Stretch& stretch, bool first) const {
+    if (to_.data == nullptr) return;
+    struct Reached {
+      std::vector<const float*> gates, outside;
+      std::vector<float*> grads;
+    };
+    std::array<Reached, 2> of_directions;
+    std::vector<Job> jobs;
+    for (std::size_t direction = 0; direction < size_.directions; ++direction) {
+      Reached& reached = of_directions[direction];
+      const float* gates = held_[now_][direction].gates.get();
+      batch_.for_each_row(
+          stretch.first, stretch.end, [&](std::size_t sample, std::size_t turn, std::size_t at) {
+            if (comes_first(turn, batch_.length(sample), direction) != first) return;
+            const std::size_t step = batch_.step(sample, turn, direction == 1);
+            reached.gates.push_back(gates + (at - stretch.first_row) * row_size(layer));
+            reached.grads.push_back(to_.at(step, sample));
+            if (first && outside_.data != nullptr) {
+              reached.outside.push_back(outside_.at(step, sample));
+            }
+          });
+      const std::size_t count = reached.gates.size(), parts = std::min(count, 2 * crew_.size());
+      for (std::size_t part = 0; part < parts; ++part) {
+        const std::size_t begin = count * part / parts, end = count * (part + 1) / parts;
+        jobs.push_back([=, this, &reached] {
+          const LayerSize size = size_.layer(layer);
+          const bool is_added = !reached.outside.empty();
+          for (std::size_t i = begin; is_added && i < end; ++i) {
+            std::copy_n(reached.outside[i], size.input, reached.grads[i]);
+          }
+          kernels_.input_gradient(size, packed_[row_of(layer, direction)].input,
+                                  reached.gates.data() + begin, end - begin,
+                                  reached.grads.data() + begin, !first || is_added);
+        });
+      }
+    }
+    do_all(jobs);
+  }
+
+  std::vector<Job> weight_gradients(std::size_t layer, const Stretch& stretch) {
     const LayerSize size = size_.layer(layer);
     std::vector<Job> jobs;
     for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-      const std::size_t row = row_of(layer, direction);
-      const Gradients& to = run_.gradients[row];
+      const Gradients& to = run_.gradients[row_of(layer, direction)];
       if (to.input == nullptr) continue;
-      rows_.push_back(rows_of(layer, direction));
-      const Rows& rows = rows_.back();
+      Held& held = held_[now_][direction];
+      collect_rows(held, layer, direction, stretch);
       for (std::size_t slot = 0; slot < size.gates(); ++slot) {
-        add_product(jobs, rows.gates, slot * slot_, rows.x, size.units, size.input,
+        add_product(jobs, held.gate_rows, slot * slot_, held.x, size.units, size.input,
                     to.input + size.input_gate(slot) * size.units * size.input);
       }
       for (std::size_t slot = size.first_state_slot(); slot < size.slots(); ++slot) {
-        add_product(jobs, rows.gates, slot * slot_, rows.h_before, size.units, size.state(),
+        add_product(jobs, held.gate_rows, slot * slot_, held.h_before, size.units, size.state(),
                     to.state + size.state_gate(slot) * size.units * size.state());
       }
       if (size.projected != 0) {
-        add_product(jobs, rows.projected, 0, rows.raw, size.projected, size.units, to.projection);
+        add_product(jobs, held.projected_rows, 0, held.raw_rows, size.projected, size.units,
+                    to.projection);
       }
       if (to.input_bias != nullptr) {
-        jobs.push_back([=, this, &rows] { bias_gradients(size, rows.gates, to); });
+        jobs.push_back([=, this, &held] { bias_gradients(size, held.gate_rows, to); });
       }
     }
     return jobs;
   }
 
-  struct Rows {
-    std::vector<const float*> gates, x, h_before, projected, raw;
-  };
-
-  Rows rows_of(std::size_t layer, std::size_t direction) const {
-    const std::size_t row = row_of(layer, direction);
-    const std::size_t row_size = slot_ * size_.layer(layer).slots();
+  void collect_rows(Held& held, std::size_t layer, std::size_t direction,
+                    const Stretch& stretch) const {
     const bool reverse = direction == 1;
+    const std::size_t row = row_of(layer, direction);
     const Grid<const float> x = input(layer), h = output(row);
     const float* h0 = run_.h0 + row * batch_.samples() * size_.state();
-    Rows rows;
-    batch_.for_each_row([&](std::size_t sample, std::size_t turn, std::size_t at) {
-      rows.gates.push_back(grad_gates_[row].get() + at * row_size);
-      rows.x.push_back(x.at(batch_.step(sample, turn, reverse), sample));
-      rows.h_before.push_back(turn == 0 ? h0 + sample * size_.state()
-                                        : h.at(batch_.step(sample, turn - 1, reverse), sample));
-      if (size_.projected != 0) {
-        rows.projected.push_back(projected_[direction] + at * size_.state());
-        rows.raw.push_back(raw_[direction] + at * slot_);
-      }
-    });
-    return rows;
+    batch_.for_each_row(
+        stretch.first, stretch.end, [&](std::size_t sample, std::size_t turn, std::size_t number) {
+          const std::size_t at = number - stretch.first_row;
+          held.gate_rows.push_back(held.gates.get() + at * row_size(layer));
+          held.x.push_back(x.at(batch_.step(sample, turn, reverse), sample));
+          held.h_before.push_back(turn == 0 ? h0 + sample * size_.state()
+                                            : h.at(batch_.step(sample, turn - 1, reverse), sample));
+          if (size_.projected != 0) {
+            held.projected_rows.push_back(held.projected.get() + at * size_.state());
+            held.raw_rows.push_back(held.raw.get() + at * slot_);
+          }
+        });
   }
 
   // weight (columns, depth) += the sum of outer products, in jobs of some columns each.
@@ -248,6 +323,10 @@ class Descent {
     }
   }
 
+  static void add(const float* values, std::size_t count, float* to) {
+    for (std::size_t i = 0; i < count; ++i) to[i] += values[i];
+  }
+
   void bias_gradients(const LayerSize& size, const std::vector<const float*>& gates,
                       const Gradients& to) const {
     std::vector<float> sums(slot_ * size.slots());
@@ -255,10 +334,10 @@ class Descent {
     for (std::size_t slot = 0; slot < size.slots(); ++slot) {
       const float* from = sums.data() + slot * slot_;
       if (slot < size.gates()) {
-        std::copy_n(from, size.units, to.input_bias + size.input_gate(slot) * size.units);
+        add(from, size.units, to.input_bias + size.input_gate(slot) * size.units);
       }
       if (slot >= size.first_state_slot()) {
-        std::copy_n(from, size.units, to.state_bias + size.state_gate(slot) * size.units);
+        add(from, size.units, to.state_bias + size.state_gate(slot) * size.units);
       }
     }
   }
@@ -266,22 +345,28 @@ class Descent {
   const StackSize& size_;
   const KernelTable& kernels_;
   const Batch& batch_;
+  const std::vector<Weights>& weights_;
   const StackBackward& run_;
   Crew& crew_;
-  std::size_t slot_, padded_state_;
+  const std::size_t slot_, padded_state_;
+  std::vector<Aligned<float>> packs_;
   std::vector<Packed> packed_;
-  std::vector<Aligned<float>> memory_, grad_gates_;
+  std::vector<Aligned<float>> memory_;
   std::deque<std::vector<float*>> pointers_;
-  std::deque<Rows> rows_;
-  std::vector<float*> projected_, raw_;
-  Grid<const float> from_above_{};
+  // By direction: of this stretch, and of the one before it, which the weights still wait for.
+  std::array<std::array<Held, 2>, 2> held_;
+  std::size_t now_ = 0;
+  // The gradients of a layer's input, which the layer below reads; of two layers in turn.
+  std::array<Aligned<float>, 2> between_;
+  Grid<float> to_{};
+  Grid<const float> outside_{}, from_above_{};
 };
 
 }  // namespace
 
 void Stack::backward(const Batch& batch, const std::vector<Weights>& weights,
                      const StackBackward& run, Crew& crew) const {
-  Descent(size_, kernels_, batch, run, crew).run(weights);
+  Descent(size_, kernels_, batch, weights, run, crew).run();
 }
 
 }  // namespace unrolled

@@ -16,7 +16,7 @@ using Job = std::function<void()>;
 
 // Rows whose gradients of the gates are held at once, at least: enough that a product over them
 // reads the weights' gradients seldom, few enough that they are a small part of what a run saved.
-constexpr std::size_t kRowsOfStretch = 512;
+constexpr std::size_t kRowsOfStretch = 256;
 
 // Turns that go back together, and their rows.
 struct Stretch {

@@ -192,7 +192,7 @@ def test_a_stream_is_the_whole_run(kind: str, threads: int, precision: str) -> N
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        stream = nn.Stream(small, 2)
+        stream = small.stream(2)
         for x_t, expected in zip(x, output, strict=True):
             assert torch.equal(stream.push(x_t), expected)
     finally:

@@ -33,7 +33,7 @@ def test_it_equals_the_whole_run(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        stream = nn.Stream(layer, batch)
+        stream = layer.stream(batch)
         for _ in range(2):
             for step in range(7):
                 torch.testing.assert_close(stream.push(x[:, step]), output[:, step])
@@ -51,7 +51,7 @@ def test_on_the_native_engine_it_is_the_same_to_the_last_bit() -> None:
     x = torch.randn(9, 2, 6)
     with unrolled.engine("native"), torch.no_grad():
         output, _ = layer(x)
-    stream = nn.Stream(layer, 2)
+    stream = layer.stream(batch_size=2)
     assert all(torch.equal(stream.push(x_t), row) for x_t, row in zip(x, output, strict=True))
 
 

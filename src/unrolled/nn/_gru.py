@@ -8,6 +8,7 @@ from ..grid import StackShape, StateGrid
 from ._layer_run import Lengths, run_layer, unroll_layer
 from ._layer_settings import all_weights, check_settings, layer_repr
 from ._quantized_layer import QuantizedLayer
+from ._stream import Stream
 from ._weights import initialise_weights, register_weights, stack_weights
 
 
@@ -24,7 +25,7 @@ class GRU(nn.Module):
     Source: Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder",
     equations 5 to 8; the reset gate is applied after the product, as in `torch.nn.GRU`. Weights,
     their names and their initial values are those of `torch.nn.GRU`. What differs: `lengths`,
-    `unroll`, `shape`, and the choice of an engine.
+    `unroll`, `stream`, `quantize`, `shape`, and the choice of an engine.
 
     Args:
         input_size: features of one step of the input.
@@ -163,6 +164,17 @@ class GRU(nn.Module):
                 not finite, or the samples do not fit.
         """
         return QuantizedLayer(self, precision, samples)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """This layer step by step, as its input comes, with the weights that it has now.
+
+        Args:
+            batch_size: samples that run beside each other.
+
+        Raises:
+            ValueError: the layer is bidirectional, or there are no samples.
+        """
+        return Stream(self, batch_size)
 
     def flatten_parameters(self) -> None:
         """Do nothing: kept so that code written for `torch.nn` runs. cuDNN copies what it needs."""

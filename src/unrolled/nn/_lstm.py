@@ -8,6 +8,7 @@ from ..grid import StackShape, StateGrid
 from ._layer_run import Lengths, run_layer, unroll_layer
 from ._layer_settings import all_weights, check_settings, layer_repr
 from ._quantized_layer import QuantizedLayer
+from ._stream import Stream
 from ._weights import initialise_weights, register_weights, stack_weights
 
 
@@ -26,7 +27,7 @@ class LSTM(nn.Module):
     Source: Hochreiter and Schmidhuber (1997), "Long short-term memory", with the forget gate of
     Gers et al. (2000); the projection is that of Sak et al. (2014), section 2. Weights, their names
     and their initial values are those of `torch.nn.LSTM`. What differs: `lengths`, `unroll`,
-    `shape`, and the choice of an engine.
+    `stream`, `quantize`, `shape`, and the choice of an engine.
 
     Args:
         input_size: features of one step of the input.
@@ -172,6 +173,17 @@ class LSTM(nn.Module):
                 not finite, or the samples do not fit.
         """
         return QuantizedLayer(self, precision, samples)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """This layer step by step, as its input comes, with the weights that it has now.
+
+        Args:
+            batch_size: samples that run beside each other.
+
+        Raises:
+            ValueError: the layer is bidirectional, or there are no samples.
+        """
+        return Stream(self, batch_size)
 
     def flatten_parameters(self) -> None:
         """Do nothing: kept so that code written for `torch.nn` runs. cuDNN copies what it needs."""

@@ -17,6 +17,7 @@ from ._native_engine import states_of
 from ._native_op import Kept, Wanted, by_name, compute, recurrent_quantized, sizes_of
 from ._quantization_report import QuantizationReport, StateError
 from ._stack_call import StackCall, StackStates, TopStates
+from ._stream import Stream
 from ._weights import LayerWeights, stack_weights, weight_names
 
 _PROBE_STEPS, _PROBE_SAMPLES = 32, 8
@@ -138,6 +139,18 @@ class QuantizedLayer(nn.Module):
         """
         self.check_use()
         return unroll_layer(self, [], input, hx, lengths, self.engine, self.error)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """This layer step by step, as its input comes, with the weights that it has now.
+
+        Args:
+            batch_size: samples that run beside each other.
+
+        Raises:
+            RuntimeError: the kernels are not in use.
+            ValueError: the layer is bidirectional, or there are no samples.
+        """
+        return Stream(self, batch_size)
 
     @property
     def engine(self) -> Engine:

@@ -10,6 +10,7 @@ from ..grid import StackShape, StateGrid
 from ._layer_run import Lengths, run_layer, unroll_layer
 from ._layer_settings import all_weights, check_settings, layer_repr
 from ._quantized_layer import QuantizedLayer
+from ._stream import Stream
 from ._weights import initialise_weights, register_weights, stack_weights
 
 
@@ -23,8 +24,8 @@ class RNN(nn.Module):
     or max(0, ...) of the same with `nonlinearity="relu"`.
 
     Source: Elman (1990), "Finding structure in time". Weights, their names and their initial
-    values are those of `torch.nn.RNN`. What differs: `lengths`, `unroll`, `shape`, and the choice
-    of an engine.
+    values are those of `torch.nn.RNN`. What differs: `lengths`, `unroll`, `stream`, `quantize`,
+    `shape`, and the choice of an engine.
 
     Args:
         input_size: features of one step of the input.
@@ -167,6 +168,17 @@ class RNN(nn.Module):
                 not finite, or the samples do not fit.
         """
         return QuantizedLayer(self, precision, samples)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """This layer step by step, as its input comes, with the weights that it has now.
+
+        Args:
+            batch_size: samples that run beside each other.
+
+        Raises:
+            ValueError: the layer is bidirectional, or there are no samples.
+        """
+        return Stream(self, batch_size)
 
     def flatten_parameters(self) -> None:
         """Do nothing: kept so that code written for `torch.nn` runs. cuDNN copies what it needs."""

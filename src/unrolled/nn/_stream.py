@@ -1,21 +1,32 @@
 """Running a layer step by step, as its input comes."""
 
 import copy
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..kernels import recurrent_stream
 from ._checks import check_input
 from ._engine import uses_kernels
-from ._gru import GRU
-from ._lstm import LSTM
+from ._layer_run import RecurrentLayer
 from ._native_op import readable
-from ._quantized_layer import QuantizedLayer
-from ._rnn import RNN
 from ._weights import stack_weights
+
+
+@runtime_checkable
+class _LowPrecisionLayer(RecurrentLayer, Protocol):
+    """What a quantized layer has beside the others: weights that the kernels alone can read."""
+
+    precision: str
+    error: Tensor
+
+    def check_use(self) -> None:
+        """Raise where the kernels are not in use."""
+
+    def weights_by_row(self) -> list[list[Tensor]]:
+        """The weights of each layer."""
 
 
 class Stream:
@@ -24,6 +35,8 @@ class Stream:
     It keeps every layer's state between the steps, so that what `push` returns is what the whole
     run would have at that step. Nothing is recorded for gradients. The weights are those of the
     moment the stream was made, and so is the engine.
+
+    The method `stream` of a layer makes one.
 
     Args:
         layer: a layer of one direction, quantized or not; its dropout is never active here.
@@ -34,16 +47,17 @@ class Stream:
         TypeError: the layer is none.
         ValueError: the layer is bidirectional, or there are no samples.
 
+    >>> from unrolled.nn import GRU
     >>> layer = GRU(3, 4, num_layers=2)
     >>> x = torch.randn(5, 1, 3)
-    >>> stream = Stream(layer)
+    >>> stream = layer.stream()
     >>> steps = [stream.push(x_t).clone() for x_t in x]
     >>> torch.allclose(torch.stack(steps), layer(x)[0], atol=1e-6)
     True
     """
 
-    def __init__(self, layer: RNN | GRU | LSTM | QuantizedLayer, batch_size: int = 1) -> None:
-        if not isinstance(layer, (RNN, GRU, LSTM, QuantizedLayer)):
+    def __init__(self, layer: RecurrentLayer, batch_size: int = 1) -> None:
+        if not isinstance(layer, RecurrentLayer):
             raise TypeError(f"layer is of type {type(layer).__name__}; give an RNN, GRU or LSTM.")
         if layer.shape.bidirectional:
             raise ValueError(
@@ -53,11 +67,12 @@ class Stream:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
         shape, precision = layer.shape, "fp32"
-        if isinstance(layer, QuantizedLayer):
+        is_quantized = isinstance(layer, _LowPrecisionLayer)
+        if isinstance(layer, _LowPrecisionLayer):
             layer.check_use()
             like, rows, precision = layer.error, layer.weights_by_row(), layer.precision
         else:
-            present = stack_weights(layer, shape)
+            present = stack_weights(cast("nn.Module", layer), shape)
             like, rows = present[0].weight_ih.detach(), [row.present() for row in present]
         self.shape = shape
         self.batch_size = batch_size
@@ -71,9 +86,9 @@ class Stream:
             like.new_zeros(1, batch_size, shape.state_size) for _ in range(shape.num_layers)
         ]
         self._here, self._top = self._x[0], self._outputs[-1][0]
-        self._layer: RNN | GRU | LSTM | None = None
+        self._layer: nn.Module | None = None
         self._native: Any = None
-        if isinstance(layer, QuantizedLayer) or uses_kernels([w for row in rows for w in row]):
+        if is_quantized or uses_kernels([w for row in rows for w in row]):
             self._native = recurrent_stream(
                 shape,
                 [[readable(weight) for weight in row] for row in rows],
@@ -85,8 +100,9 @@ class Stream:
                 precision,
             )
         else:
-            self._layer = copy.deepcopy(layer).eval()
-            self._layer.batch_first = False
+            layer = copy.deepcopy(layer)
+            layer.batch_first = False
+            self._layer = cast("nn.Module", layer).eval()
 
     @property
     def hidden_state(self) -> Float[Tensor, "layer batch hidden"]:
@@ -145,10 +161,10 @@ class Stream:
 
     @torch.no_grad()
     def _step_by_layer(self) -> None:
-        layer = cast("RNN | GRU | LSTM", self._layer)
-        if isinstance(layer, LSTM):
+        layer = cast("nn.Module", self._layer)
+        if self._cell is not None:
             output, (hidden, cell) = layer(self._x, (self._hidden, self._cell))
-            cast("Tensor", self._cell).copy_(cell)
+            self._cell.copy_(cell)
         else:
             output, hidden = layer(self._x, self._hidden)
         self._hidden.copy_(hidden)

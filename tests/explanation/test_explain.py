@@ -1,6 +1,7 @@
 """What a tensor holds, found by its values; what a function takes, found by following states."""
 
 import re
+import threading
 
 import pytest
 import torch
@@ -326,6 +327,18 @@ def test_values_of_something_else_are_no_states_even_where_some_are_equal_by_cha
     ]
 
 
+@pytest.mark.parametrize("units", [3, 5])
+def test_a_sum_is_never_taken_for_a_state_that_has_its_value_by_chance(units):
+    """In a run so small, sums of evenly spread values would be values of other units again."""
+    layer = nn.GRU(2, units, 2)
+    x = torch.randn(1, 1, 2)
+    for _ in range(5):
+        part = explain(lambda x: layer(x)[0][0, 0].sum(), layer, x).selection
+        assert [(source.address.layer, source.unit) for source in part.at()] == [
+            (1, unit) for unit in range(units)
+        ]
+
+
 def test_dropout_is_off_in_a_function_of_which_no_module_is_known(x):
     layer, drop = GRU(3, 8), nn.Dropout(0.5)
 
@@ -334,3 +347,31 @@ def test_dropout_is_off_in_a_function_of_which_no_module_is_known(x):
 
     assert _said(explain(dropped, layer, x)) == ["all of it: h[layer=0, forward, step=4]"]
     assert drop.training
+
+
+def test_no_other_thread_sees_another_engine(layer, x):
+    """What computes PyTorch's layer here is chosen for this call, not for the process."""
+    seen, done = set(), threading.Event()
+
+    def watch():
+        while not done.is_set():
+            seen.add(unrolled.nn.current_engine().engine.name)
+
+    with unrolled.nn.engine("reference"):
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            for _ in range(20):
+                report = explain(layer(x)[1][0][-1], layer, x)
+        finally:
+            done.set()
+            watcher.join()
+        assert unrolled.nn.current_engine().engine.name == "reference"
+    assert seen == {"reference"}
+    assert _said(report) == ["all of it: h[layer=1, reverse, step=0]"]
+
+
+def test_weights_that_are_computed_from_others(x):
+    """Such as those of a weight norm, which the layer's state_dict does not name."""
+    layer = nn.utils.parametrizations.weight_norm(nn.GRU(3, 4), "weight_hh_l0")
+    assert _said(explain(layer(x)[1], layer, x)) == ["all of it: h[layer=0, forward, step=4]"]

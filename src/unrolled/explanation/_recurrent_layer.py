@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +11,10 @@ from torch import nn
 from .. import nn as ours
 from ..errors import UsageError
 from ..grid import Cell, StackShape, StateGrid
+from ..nn import _torch_engine
+from ..nn._engine import Engine
+from ..nn._layer_run import unroll_layer
+from ..nn._weights import stack_weights
 
 _CELLS: dict[str, Cell] = {
     "RNN_TANH": "rnn_tanh",
@@ -19,6 +23,17 @@ _CELLS: dict[str, Cell] = {
     "LSTM": "lstm",
 }
 _OURS = (ours.RNN, ours.GRU, ours.LSTM)
+_TORCH = Engine("torch", _torch_engine.run, _torch_engine.unroll)
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What of PyTorch's layer a run asks for, beside its weights; without dropout."""
+
+    shape: StackShape
+    batch_first: bool
+    dropout: float = 0.0
+    training: bool = False
 
 
 def stack_shape(layer: object) -> StackShape:
@@ -62,32 +77,11 @@ def run_of_layer(layer: Any, x: Any, lengths: Any) -> StateGrid:
             f"the layer is in training with dropout={layer.dropout}, so that each run is another "
             "one; call .eval() first"
         )
-    # Values are compared to the last bit, so PyTorch's layer is run by PyTorch's operators.
-    same_engine = nullcontext() if isinstance(layer, _OURS) else ours.engine("torch")
-    with torch.no_grad(), same_engine:
-        states: StateGrid = _unrolled(layer, shape).unroll(x, lengths=lengths)
-        return states
-
-
-def _unrolled(layer: Any, shape: StackShape) -> Any:
-    """Our layer with the weights of the one given."""
-    if isinstance(layer, _OURS):
-        return layer
-    arguments: dict[str, Any] = {
-        "num_layers": shape.num_layers,
-        "bias": shape.bias,
-        "batch_first": layer.batch_first,
-        "bidirectional": shape.bidirectional,
-        "device": layer.weight_ih_l0.device,
-        "dtype": layer.weight_ih_l0.dtype,
-    }
-    kind: Any = ours.LSTM if shape.cell == "lstm" else ours.GRU
-    if shape.cell == "lstm":
-        arguments["proj_size"] = shape.proj_size
-    if shape.cell.startswith("rnn"):
-        kind = ours.RNN
-        arguments["nonlinearity"] = shape.cell.removeprefix("rnn_")
-    with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
-        made = kind(shape.input_size, shape.hidden_size, **arguments)
-    made.load_state_dict(layer.state_dict())
-    return made.eval()
+    with torch.no_grad():
+        if isinstance(layer, _OURS):
+            return layer.unroll(x, lengths=lengths)
+        # Values are compared to the last bit, so PyTorch's layer is run by PyTorch's operators:
+        # in this call alone, whatever engine other threads use meanwhile.
+        described = _Described(shape, layer.batch_first)
+        weights = stack_weights(layer, shape)
+        return unroll_layer(described, weights, x, None, lengths, engine=_TORCH)

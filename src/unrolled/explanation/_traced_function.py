@@ -130,9 +130,12 @@ class TracedFunction:
                 f"the run has {size:,} units of states and at most {MOST_STATES:,} are followed; "
                 "give an x of fewer steps or samples"
             )
-        places = torch.randperm(size, generator=chance)
-        even = size + size % 2  # so that no value is 0, which padding has
-        leaf = ((places.to(hidden.dtype) + 0.5) / even * 2 - 1).to(hidden.device)
+        # Apart from each other, so that a value tells its unit, yet not evenly: a sum of evenly
+        # spread values could be the value of another unit. None is 0, which padding has.
+        places = torch.randperm(size, generator=chance).double()
+        aside = 0.4 * (2 * torch.rand(size, generator=chance, dtype=torch.float64) - 1)
+        even = size + size % 2
+        leaf = ((places + 0.5 + aside) / even * 2 - 1).to(hidden.device, hidden.dtype)
         self.values.append(leaf.cpu().numpy())
         self.leaf = leaf.requires_grad_()
 

@@ -165,7 +165,7 @@ def test_options_stand_in_a_file_too(tmp_path: Path, capsys: Capture) -> None:
             ["--cell=gru", "--steps=5", "--lengths=3,2", "--field=h[layer=0, forward, step=3]"],
             "step 3 is padding in every sample; the last real step is 2",
         ),
-        (["model", "text", "--field=h"], "--field describes a stack in place of a model"),
+        (["--cell=gru", "--steps=3", "--values=norm"], "--values are of a run, and a stack that"),
         (["model", "text", "--cell=gru"], "--cell describes a stack in place of a model"),
     ],
 )

@@ -51,14 +51,14 @@ def state_values(grid: StateGrid, codes: StateCodes) -> Values:
     found = np.full(codes.axes, np.nan)
     for kind, values in enumerate((grid.hidden, grid.cell)):
         if values is not None:
-            moved = _numbers(values).transpose(3, 0, 1, 2, 4)
+            moved = numbers_of(values).transpose(3, 0, 1, 2, 4)
             found[:, kind, ..., : moved.shape[-1]] = moved
     real = np.arange(grid.steps)[None, :] < grid.lengths[:, None]
     found[~np.broadcast_to(real[:, None, None, None, :], found.shape[:-1])] = np.nan
     return found.reshape(-1)
 
 
-def _numbers(array: Any) -> Values:
+def numbers_of(array: Any) -> Values:
     """The values of an array or a tensor, whatever its type, device and gradient."""
     if hasattr(array, "detach"):
         array = array.detach().cpu().double()
@@ -84,7 +84,7 @@ class StateMatch:
 
     def __init__(self, tensor: Any, values: Values, codes: StateCodes, lengths: Integers) -> None:
         self.codes = codes
-        given = _numbers(tensor)
+        given = numbers_of(tensor)
         finite = np.flatnonzero(np.isfinite(values))
         self.order = finite[np.argsort(values[finite], kind="stable")]
         self.sorted = values[self.order]

@@ -44,6 +44,7 @@ class TracedFunction:
         sources: the codes of each element of the result, (*shape, source).
         by: what made each element, a bit for each of `MAKINGS`.
         unseen: how many elements were too many to be followed.
+        called: the input of the layer, its initial state and the lengths it was told.
     """
 
     def __init__(self, function: Callable[..., Any], layer: Any, x: Any, lengths: Any) -> None:
@@ -53,6 +54,7 @@ class TracedFunction:
         self.lengths: tuple[int, ...] = ()
         self.calls = 0
         self.leaf: Tensor | None = None
+        self.called: tuple[Any, Any, Any] = (None, None, None)
         self.values: list[npt.NDArray[Any]] = []
         results = [self._run(function, x, lengths, run) for run in range(RUNS)]
         self.unseen = 0
@@ -115,6 +117,7 @@ class TracedFunction:
         x = given[0] if given else named["input"]
         packed = isinstance(x, PackedSequence)
         told = named.get("lengths", given[2] if len(given) > 2 else None)
+        self.called = (x, named.get("hx", given[1] if len(given) > 1 else None), told)
         batched, steps, self.lengths = _sizes(self.layer, x, told)
         self.codes = StateCodes(self.shape, steps, len(self.lengths))
         layout = Layout(

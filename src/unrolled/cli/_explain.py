@@ -82,6 +82,9 @@ def explain_parser() -> CommandParser:
 def run(arguments: Sequence[str]) -> int:
     """Explain, and print or write the report."""
     options = explain_parser().parse(arguments)
+    for name in ("html", "svg"):
+        if options[name] is not None:
+            _check_file(name, options[name])
     if options.model is None:
         if options.evaluation:
             raise UsageError("--evaluation is of a model; give MODEL and TEXT too")
@@ -98,6 +101,15 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _check_file(name: str, path: str) -> None:
+    """Refuse a place that nothing can be written to, before the work."""
+    if not path:
+        raise UsageError(f"--{name} names no file; give one, such as --{name} report.{name}")
+    if "\0" in path:
+        raise UsageError(f"--{name} has a character that no name of a file can have, NUL")
+    check_place(Path(path))
+
+
 def _of_model(options: Namespace) -> tuple[list[Report], str]:
     """The reports of a model's runs, and the page where one is asked for."""
     if given := given_stack_options(options):
@@ -112,9 +124,6 @@ def _of_model(options: Namespace) -> tuple[list[Report], str]:
         raise UsageError(f"--svg draws one text, got {len(options.texts)}; give one, or use --html")
     if options.evaluation and not options.html:
         raise UsageError("--evaluation goes into a page; give --html FILE too")
-    for path in (options.html, options.svg):
-        if path:
-            check_place(Path(path))
     evaluation = _evaluation(options.evaluation) if options.evaluation else None
 
     from ..explanation import explain_run

@@ -71,9 +71,11 @@ def explain(
     if _is_array(what):
         return _of_tensor(what, of, x, lengths, values, field)
     if not callable(what):
+        unpacked = hasattr(what, "batch_sizes")
+        way = "unpack it with pad_packed_sequence" if unpacked else "give a tensor"
         raise TypeError(
-            f"what to explain is of type {type(what).__name__}; give a tensor, or a function that "
-            "returns one."
+            f"what to explain is of type {type(what).__name__}; {way}, or give a function that "
+            "returns a tensor."
         )
     if isinstance(of, StateGrid):
         raise UsageError(
@@ -150,9 +152,11 @@ def _of_values(
     lengths = [int(length) for length in grid.lengths]
     notes = []
     if match.shared:
+        named = [codes.named(code) for code in match.rivals]
+        rivals = " and in ".join(f"{address} of sample {sample}" for sample, address, _ in named)
         notes.append(
-            f"{match.shared} of {size} values stand in several states; the one that continues its "
-            "neighbours is named."
+            f"{match.shared} of {size} values stand in several states, the first of them in "
+            f"{rivals}; the one that continues its neighbours is named."
         )
     if match.near:
         notes.append(f"{match.near} of {size} values equal a state's up to rounding only.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..grid import StackShape, StateAddress, check_lengths
+from ._address_tensor import check_size
 from ._framework_tensors import FRAMEWORKS, Framework, FrameworkTensors, framework_tensors
 from ._receptive_field import chosen_state
 from ._report import Report
@@ -79,6 +80,10 @@ def explain_selection(
     if lengths is not None:
         batch = len(lengths) if batch is None else batch
     batch = 2 if batch is None else batch
+    try:  # before a list of so many lengths is made
+        check_size(steps * batch * shape.output_size, "output")
+    except SelectionFault as fault:
+        raise UsageError(f"{fault}.") from None
     checked = tuple(map(int, check_lengths(lengths, batch=batch, steps=steps)))
     chosen = None if field is None else chosen_state(shape, steps, checked, field)
     stack = _Stack(StateCodes(shape, steps, batch), checked, framework)

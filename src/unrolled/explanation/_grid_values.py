@@ -12,16 +12,22 @@ from ._value_kinds import GATES, NORM
 _LETTER = {"hidden": "h", "cell": "c"}
 
 
-def describe_values(part: GridPart) -> str:
-    """What the numbers are, in one sentence; empty when none are asked for."""
+def describe_values(part: GridPart, drawn: bool = False) -> str:
+    """What the numbers are, in a sentence; empty when none are asked for.
+
+    Args:
+        part: the grid.
+        drawn: whether it stands beside a picture, of which it then speaks too.
+    """
     if not part.values:
         return ""
+    shade = " The fuller a box, the larger its value." if drawn else ""
     if part.values == NORM:
-        return "The value of a state is its Euclidean norm."
+        return f"The value of a state is its Euclidean norm.{shade}"
     gate = GATES[part.values]
     return (
         f"The value of a state is the mean of its {gate.spoken} over the units, 0 shut and 1 open: "
-        f"{gate.words}."
+        f"{gate.words}.{shade}"
     )
 
 

@@ -90,7 +90,7 @@ def _grid(part: GridPart, walk: bool) -> Markup:
     )
     said = [
         element("p", {"class": "note"}, escaped(words))
-        for words in (describe_field(part), describe_values(part))
+        for words in (describe_field(part), describe_values(part, drawn=True))
         if words
     ]
     drawing = grid_drawing(part)

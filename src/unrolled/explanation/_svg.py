@@ -33,7 +33,7 @@ def _drawings(part: Part) -> list[Drawing]:
     heading = part_heading(part)
     match part:
         case GridPart():
-            said = [*wrap(describe_field(part), 100), *wrap(describe_values(part), 100)]
+            said = [*wrap(describe_field(part), 100), *wrap(describe_values(part, drawn=True), 100)]
             return [lines_drawing(heading, said), grid_drawing(part)]
         case AttentionPart():
             return [lines_drawing(heading, []), attention_drawing(part)]

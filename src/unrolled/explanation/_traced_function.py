@@ -78,7 +78,7 @@ class TracedFunction:
                 _WithoutDropout(),
             ):
                 torch.manual_seed(0)
-                found = function(*_arguments(function, x, lengths))
+                found = _call(function, x, lengths)
         finally:
             handle.remove()
         if self.leaf is None:
@@ -90,6 +90,8 @@ class TracedFunction:
             raise UsageError(
                 f"the function returned {_described(found)}; return the one tensor to explain"
             )
+        if found.layout != torch.strided:
+            found = found.to_dense()
         if not found.is_floating_point():
             raise UsageError(
                 f"the function returned a tensor of {found.dtype}, which holds no states; return "
@@ -119,6 +121,8 @@ class TracedFunction:
         told = named.get("lengths", given[2] if len(given) > 2 else None)
         self.called = (x, named.get("hx", given[1] if len(given) > 1 else None), told)
         batched, steps, self.lengths = _sizes(self.layer, x, told)
+        if not self.lengths:
+            raise UsageError("the layer was given no samples; give an x of at least one")
         self.codes = StateCodes(self.shape, steps, len(self.lengths))
         layout = Layout(
             self.shape.num_layers,
@@ -168,7 +172,7 @@ class TracedFunction:
                 "explain the tensor it depends on"
             )
         (shape,) = shapes
-        values = [found.detach().cpu().numpy().reshape(-1) for found, _ in results]
+        values = [found.detach().cpu().double().numpy().reshape(-1) for found, _ in results]
         codes = np.stack([_codes_of(*pair) for pair in zip(values, self.values, strict=True)])
         zero = np.stack(values) == 0
         rows: list[tuple[list[int], np.uint8]] = []
@@ -297,17 +301,48 @@ def _packed_like(output: Tensor, packed: PackedSequence) -> PackedSequence:
     )
 
 
+def _call(function: Callable[..., Any], x: Any, lengths: Any) -> Any:
+    """What the function returns; a fault of its own says that it is one."""
+    arguments = _arguments(function, x, lengths)
+    try:
+        return function(*arguments)
+    except UsageError:
+        raise
+    except Exception as fault:
+        fault.add_note(
+            "unrolled.explain called the function, and it failed by itself; in place of what the "
+            "layer computes it was given other values, between -1 and 1."
+        )
+        raise
+
+
 def _arguments(function: Callable[..., Any], x: Any, lengths: Any) -> tuple[Any, ...]:
-    """What the function is called with: x, and the lengths where it takes a second argument."""
+    """What the function is called with: x, and the lengths where it takes a second argument.
+
+    Raises:
+        UsageError: it takes neither.
+    """
     given = tuple(x) if isinstance(x, tuple | list) and not isinstance(x, PackedSequence) else (x,)
-    if lengths is None:
-        return given
     called = function.forward if isinstance(function, nn.Module) else function
     try:
-        inspect.signature(called).bind(*given, lengths)
-    except (TypeError, ValueError):
+        signature = inspect.signature(called)
+    except (TypeError, ValueError):  # of a builtin it may not be known
         return given
-    return (*given, lengths)
+    try:
+        if lengths is not None:
+            signature.bind(*given, lengths)
+            return (*given, lengths)
+    except TypeError:
+        pass
+    try:
+        signature.bind(*given)
+    except TypeError as fault:
+        shown = "x" if len(given) == 1 else f"*x, of {len(given)}"
+        raise UsageError(
+            f"the function cannot be called as function({shown}): {fault}; wrap it in one that "
+            "can, such as lambda x: function(x, ...)"
+        ) from None
+    return given
 
 
 class _WithoutDropout(TorchFunctionMode):
@@ -344,6 +379,8 @@ def _at_rest(function: Any) -> Iterator[None]:
 
 
 def _described(found: Any) -> str:
-    if isinstance(found, tuple | list):
-        return f"{len(found)} things"
-    return f"a {type(found).__name__}"
+    if isinstance(found, PackedSequence):
+        return "a PackedSequence, which pad_packed_sequence unpacks"
+    if isinstance(found, tuple | list | dict):
+        return f"a {type(found).__name__} of {len(found)}"
+    return f"something of type {type(found).__name__}"

@@ -98,6 +98,8 @@ def test_what_pytorch_refuses_is_refused(data, sizes):
         *(".unsqueeze(-1)", ".view(-1)", ".view(())", ".view(1, 1)", ".reshape(())", ".expand(3)"),
         *(".expand(())", ".flatten()", ".sum(())", ".mean([])", ".max(0)[0]", ".contiguous()"),
         *(".split(1)[0]", ".chunk(2)[0]", ".gather(0, arange(1)[0])", "[...]", "[None]", "[0]"),
+        *("[..., ...]", "[0, ..., ...]", "[..., ..., 0]", "[..., 0, ..., 0, 0]", "[..., 0, ...]"),
+        *("[..., ..., None]", "[..., None, ...]", "[None, ..., ...]"),
         *("[[]]", ".view(size=(-1,))", ".split(split_size=1)[0]"),
         ".reshape(shape=(-1,))",
     ],
@@ -212,6 +214,11 @@ def test_any_text_is_read_or_refused(text):
 def test_sizes_that_can_not_be(options, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         explain_selection(StackShape("gru", 1, 2), **{"steps": 5, "select": "output"} | options)
+
+
+def test_a_batch_too_large_is_refused_before_its_lengths_are_listed():
+    with pytest.raises(UsageError, match="output would need 512,000,000,000 elements and at most"):
+        explain_selection(StackShape("gru", 1, 128), 2, batch=2_000_000_000)
 
 
 def test_a_stack_too_large_to_be_followed():

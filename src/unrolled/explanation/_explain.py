@@ -153,7 +153,9 @@ def _of_values(
     notes = []
     if match.shared:
         named = [codes.named(code) for code in match.rivals]
-        rivals = " and in ".join(f"{address} of sample {sample}" for sample, address, _ in named)
+        rivals = " and in ".join(
+            f"{address}, unit {unit} of sample {sample}" for sample, address, unit in named
+        )
         notes.append(
             f"{match.shared} of {size} values stand in several states, the first of them in "
             f"{rivals}; the one that continues its neighbours is named."

@@ -221,10 +221,9 @@ def index(array: Array, item: Any) -> Array:
     items = list(item) if isinstance(item, tuple) else [item]
     items = [_as_index(one) for one in items]
     taken = sum(one is not None and one is not Ellipsis for one in items)
-    if sum(one is Ellipsis for one in items) > 1:
-        raise SelectionFault("one index has at most one '...'")
     if taken > array.ndim:
         raise SelectionFault(f"{taken} indices are too many for {array.ndim} axes, {array.shape}")
+    items = _with_one_ellipsis(items, all_taken=taken == array.ndim)
     rest = [slice(None)] * (array.ndim - taken)
     place = next((n for n, one in enumerate(items) if one is Ellipsis), None)
     items = [*items, *rest] if place is None else items[:place] + rest + items[place + 1 :]
@@ -246,6 +245,15 @@ def index(array: Array, item: Any) -> Array:
     kept = [n for one, n in zip(lists, array.shape, strict=True) if isinstance(one, slice)]
     check_size(int(np.prod([*shape, *kept], dtype=object)), "this index")
     return contiguous(array[tuple(lists)])
+
+
+def _with_one_ellipsis(items: list[Any], all_taken: bool) -> list[Any]:
+    """The first '...' alone; PyTorch lets others stand where they stand for no axes."""
+    places = [place for place, one in enumerate(items) if one is Ellipsis]
+    for place in places[1:]:
+        if not all_taken and any(one is not Ellipsis for one in items[place:]):
+            raise SelectionFault("one index has at most one '...'")
+    return [one for place, one in enumerate(items) if place not in places[1:]]
 
 
 def _as_index(item: Any) -> Any:

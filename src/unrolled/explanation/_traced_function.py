@@ -193,12 +193,46 @@ class TracedFunction:
             else:
                 self.unseen += 1
                 rows.append(([], _bit("computed")))
+        for place, sample in self._unpacked_padding(rows, zero.all(axis=0), shape):
+            rows[place] = ([self._known().padding + sample], np.uint8(0))
         width = max((len(row) for row, _ in rows), default=1) or 1
         sources = np.full((len(rows), width), NOTHING, np.int64)
         for place, (row, _) in enumerate(rows):
             sources[place, : len(row)] = row
         by = np.array([bit for _, bit in rows], np.uint8)
         return sources.reshape(*shape, width), by.reshape(shape)
+
+    def _unpacked_padding(
+        self,
+        rows: Sequence[tuple[list[int], np.uint8]],
+        zero: npt.NDArray[np.bool_],
+        shape: tuple[int, ...],
+    ) -> list[tuple[int, int]]:
+        """The elements that are padding, and of which sample, where a packed output was unpacked.
+
+        Packed, no padding leaves the layer that could be followed: pad_packed_sequence makes its
+        zeros. They are known by the row, all 0, of a shorter sample, where the other elements
+        tell which axis is the batch.
+        """
+        codes = self._known()
+        if not isinstance(self.called[0], PackedSequence) or len(shape) < 2 or zero.size == 0:
+            return []
+        zero = zero.reshape(-1, shape[-1]).all(axis=1)
+        alone = np.array([row[0] if len(row) == 1 else -1 for row, _ in rows])
+        alone = alone.reshape(zero.size, -1)
+        real = (alone >= 0) & (alone < codes.padding)
+        samples = alone // int(np.prod(codes.axes[1:]))
+        place = np.indices(shape[:-1]).reshape(len(shape) - 1, -1)
+        for axis, size in enumerate(shape[:-1]):
+            index = np.broadcast_to(place[axis][:, None], alone.shape)
+            if size == codes.batch and real.any() and (samples[real] == index[real]).all():
+                return [
+                    (int(row) * shape[-1] + column, int(place[axis][row]))
+                    for row in np.flatnonzero(zero)
+                    if self.lengths[place[axis][row]] < codes.steps
+                    for column in range(shape[-1])
+                ]
+        return []
 
     def _by_gradient(
         self, results: Sequence[tuple[Tensor, Tensor]], place: int

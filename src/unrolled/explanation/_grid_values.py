@@ -69,10 +69,10 @@ def _table(part: GridPart, kind: Kind, steps: range) -> TablePart:
 
 
 def _rows(part: GridPart, kind: Kind, steps: range) -> list[tuple[str, ...]]:
-    """The name of each layer and direction, the last layer first, and its values."""
+    """The name of each layer and direction, in the order of the grid, and its values."""
     rows = []
-    for layer in reversed(range(part.shape.num_layers)):
-        for direction in part.shape.directions:
+    for direction in part.shape.directions:
+        for layer in reversed(range(part.shape.num_layers)):
             way = f" {direction}" if part.shape.bidirectional else ""
             numbers = []
             for step in steps if part.values else ():

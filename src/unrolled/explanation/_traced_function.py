@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
-from torch.overrides import TorchFunctionMode
 
 from ..errors import UsageError
 from ..grid import Layout, StackShape
 from ._address_tensor import NOTHING
+from ._function_call import WithoutDropout, at_rest, call_function
 from ._recurrent_layer import stack_shape
 from ._selection_part import MAKINGS, Making
 from ._state_codes import Integers, StateCodes
@@ -74,11 +72,11 @@ class TracedFunction:
             with (
                 torch.random.fork_rng(devices=[]),
                 torch.enable_grad(),
-                _at_rest(function),
-                _WithoutDropout(),
+                at_rest(function),
+                WithoutDropout(),
             ):
                 torch.manual_seed(0)
-                found = _call(function, x, lengths)
+                found = call_function(function, x, lengths)
         finally:
             handle.remove()
         if self.leaf is None:
@@ -217,9 +215,9 @@ class TracedFunction:
         codes = self._known()
         if not isinstance(self.called[0], PackedSequence) or len(shape) < 2 or zero.size == 0:
             return []
-        zero = zero.reshape(-1, shape[-1]).all(axis=1)
+        empty = np.all(zero.reshape(-1, shape[-1]), axis=1)
         alone = np.array([row[0] if len(row) == 1 else -1 for row, _ in rows])
-        alone = alone.reshape(zero.size, -1)
+        alone = alone.reshape(empty.size, -1)
         real = (alone >= 0) & (alone < codes.padding)
         samples = alone // int(np.prod(codes.axes[1:]))
         place = np.indices(shape[:-1]).reshape(len(shape) - 1, -1)
@@ -228,7 +226,7 @@ class TracedFunction:
             if size == codes.batch and real.any() and (samples[real] == index[real]).all():
                 return [
                     (int(row) * shape[-1] + column, int(place[axis][row]))
-                    for row in np.flatnonzero(zero)
+                    for row in np.flatnonzero(empty)
                     if self.lengths[place[axis][row]] < codes.steps
                     for column in range(shape[-1])
                 ]
@@ -333,83 +331,6 @@ def _packed_like(output: Tensor, packed: PackedSequence) -> PackedSequence:
     return PackedSequence(
         torch.cat(rows), packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
     )
-
-
-def _call(function: Callable[..., Any], x: Any, lengths: Any) -> Any:
-    """What the function returns; a fault of its own says that it is one."""
-    arguments = _arguments(function, x, lengths)
-    try:
-        return function(*arguments)
-    except UsageError:
-        raise
-    except Exception as fault:
-        fault.add_note(
-            "unrolled.explain called the function, and it failed by itself; in place of what the "
-            "layer computes it was given other values, between -1 and 1."
-        )
-        raise
-
-
-def _arguments(function: Callable[..., Any], x: Any, lengths: Any) -> tuple[Any, ...]:
-    """What the function is called with: x, and the lengths where it takes a second argument.
-
-    Raises:
-        UsageError: it takes neither.
-    """
-    given = tuple(x) if isinstance(x, tuple | list) and not isinstance(x, PackedSequence) else (x,)
-    called = function.forward if isinstance(function, nn.Module) else function
-    try:
-        signature = inspect.signature(called)
-    except (TypeError, ValueError):  # of a builtin it may not be known
-        return given
-    try:
-        if lengths is not None:
-            signature.bind(*given, lengths)
-            return (*given, lengths)
-    except TypeError:
-        pass
-    try:
-        signature.bind(*given)
-    except TypeError as fault:
-        shown = "x" if len(given) == 1 else f"*x, of {len(given)}"
-        raise UsageError(
-            f"the function cannot be called as function({shown}): {fault}; wrap it in one that "
-            "can, such as lambda x: function(x, ...)"
-        ) from None
-    return given
-
-
-class _WithoutDropout(TorchFunctionMode):
-    """Lets every dropout pass its input on, in a function of which no module is known too."""
-
-    _NAMES = frozenset(
-        f"{kind}{place}"
-        for kind in ("dropout", "dropout1d", "dropout2d", "dropout3d")
-        for place in ("", "_")
-    ) | {"alpha_dropout", "feature_dropout", "feature_alpha_dropout", "native_dropout"}
-
-    def __torch_function__(
-        self, function: Any, types: Any, given: Any = (), named: dict[str, Any] | None = None
-    ) -> Any:
-        named = named or {}
-        if getattr(function, "__name__", "") in self._NAMES:
-            return given[0] if given else named["input"]
-        return function(*given, **named)
-
-
-@contextmanager
-def _at_rest(function: Any) -> Iterator[None]:
-    """The module that a function is, or is a method of, in evaluation; afterwards as it was."""
-    owner = getattr(function, "__self__", function)
-    modules = list(owner.modules()) if isinstance(owner, nn.Module) else []
-    modes = [module.training for module in modules]
-    for module in modules:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode
 
 
 def _described(found: Any) -> str:

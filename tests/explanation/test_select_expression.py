@@ -216,6 +216,13 @@ def test_sizes_that_can_not_be(options, message):
         explain_selection(StackShape("gru", 1, 2), **{"steps": 5, "select": "output"} | options)
 
 
+@pytest.mark.parametrize("framework", ["keras", "onnx", "flax"])
+def test_a_projection_is_pytorchs_alone(framework):
+    shape = StackShape("lstm", 1, 8, proj_size=2)
+    with pytest.raises(UsageError, match=f"only PyTorch's LSTM projects h, and .* '{framework}'"):
+        explain_selection(shape, 3, framework=framework)
+
+
 def test_a_batch_too_large_is_refused_before_its_lengths_are_listed():
     with pytest.raises(UsageError, match="output would need 512,000,000,000 elements and at most"):
         explain_selection(StackShape("gru", 1, 128), 2, batch=2_000_000_000)

@@ -77,6 +77,11 @@ def explain_selection(
     for name, number in (("steps", steps), ("batch", batch)):
         if number is not None and number < 1:
             raise ValueError(f"{name} is {number}; it must be 1 or more.")
+    if framework != "torch" and shape.proj_size:
+        raise UsageError(
+            f"only PyTorch's LSTM projects h, and the framework is {framework!r}; leave proj_size "
+            "out, or take 'torch'"
+        )
     if lengths is not None:
         batch = len(lengths) if batch is None else batch
     batch = 2 if batch is None else batch

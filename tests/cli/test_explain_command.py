@@ -140,6 +140,51 @@ def test_a_receptive_field_is_marked_and_told(capsys: Capture) -> None:
         assert words in out
 
 
+def test_the_values_of_a_run_are_told(model: Path, capsys: Capture) -> None:
+    assert main(["explain", str(model), "bad", "--values=forget_gate"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.count("The value of a state is the mean of its forget gate over the units") == 2
+    assert re.search(r"^  layer 0 forward  0\.\d{3}  0\.\d{3}  0\.\d{3}$", out, flags=re.M)
+    assert main(["explain", str(model), "bad", "--values=norm", "--json"]) == 0
+    report = Report.from_json(capsys.readouterr().out)
+    assert [report.grid(name).values for name in ("encoder", "decoder")] == ["norm", "norm"]
+
+
+def test_the_field_of_a_state_of_a_run_is_marked(
+    model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    options = ["--field=decoder h[layer=0, forward, step=1]", f"--html={tmp_path / 'a.html'}"]
+    assert main(["explain", str(model), "bad", *options, "--json"]) == 0
+    report = Report.from_json(capsys.readouterr().out)
+    assert str(report.grid("decoder").chosen) == "h[layer=0, forward, step=1]"
+    page = (tmp_path / "a.html").read_text("utf-8")
+    assert "decoder h[layer=0, forward, step=1] was computed from all of these states" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--values=update_gate"], "values is 'update_gate', a gate of gru, and this run is of ls"),
+        (
+            ["--values="],
+            "values is ''; a run of lstm has norm, input_gate, forget_gate, output_gate",
+        ),
+        (["--field=h[layer=0, forward, step=1]"], "does not say whose it is; write encoder or dec"),
+        (["--field=encoder h[layer=7, forward, step=1]"], "of the encoder, there is no state h[la"),
+        (["--html=/proc/a/b"], "/proc/a/b cannot be written"),
+    ],
+)
+def test_a_run_has_not_everything(
+    options: list[str], sentence: str, model: Path, capsys: Capture
+) -> None:
+    assert main(["explain", str(model), "bad", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
 def test_options_stand_in_a_file_too(tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "stack.yaml"
     file.write_text("cell: gru\nlengths: [4, 2]\nselect: output[0]\n")
@@ -165,7 +210,22 @@ def test_options_stand_in_a_file_too(tmp_path: Path, capsys: Capture) -> None:
             ["--cell=gru", "--steps=5", "--lengths=3,2", "--field=h[layer=0, forward, step=3]"],
             "step 3 is padding in every sample; the last real step is 2",
         ),
-        (["model", "text", "--field=h"], "--field describes a stack in place of a model"),
+        (["--cell=gru", "--steps=3", "--values=norm"], "--values are of a run, and a stack that"),
+        (
+            ["--cell=gru", "--steps=3", "--html="],
+            "--html names no file; give one, such as --html r",
+        ),
+        (["--cell=gru", "--steps=3", "--svg=a\0"], "--svg has a character that no name of a file"),
+        (["--cell=gru", "--steps=3", "--svg=/proc/a/b"], "/proc/a/b cannot be written"),
+        (["--cell=gru", "--steps=3", "--html=/"], "/ is a directory; give the name of a file"),
+        (["--cell=gru", "--steps=3", "--batch=2000000000"], "output would need 768,000,000,000"),
+        (["--cell=gru", "--steps=0"], "--steps: expected a whole number of at least 1, got '0'"),
+        (["--cell=gru", "--lengths=0,3"], "--lengths: expected whole numbers of at least 1"),
+        (
+            ["--cell=gru", "--steps=3", "--select=output[-9]"],
+            "index -9 is out of range: axis 0 has",
+        ),
+        (["--cell=gru", "--steps=3", "--select=open('x')"], "there is no function 'open'"),
         (["model", "text", "--cell=gru"], "--cell describes a stack in place of a model"),
     ],
 )

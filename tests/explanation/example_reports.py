@@ -61,6 +61,45 @@ def run_report() -> Report:
     )
 
 
+def gates_report() -> Report:
+    """A gate of each state, and a receptive field that goes on in another grid."""
+    encoder = StackShape("gru", 4, 8, num_layers=2, bidirectional=True)
+    decoder = StackShape("gru", 4, 8)
+    gates = {
+        StateAddress("hidden", layer, direction, step): (place * 5 % 9) / 8
+        for place, (layer, direction, step) in enumerate(
+            (layer, direction, step) for layer, direction in encoder.rows() for step in range(3)
+        )
+    }
+    reached = {address for address in gates if address.layer == 0}
+    chosen = StateAddress("hidden", 0, "forward", 1)
+    return Report(
+        "Gates",
+        (
+            grid_part(
+                encoder,
+                4,
+                3,
+                name="encoder",
+                norms=_norms(encoder, 3),
+                values="update_gate",
+                gates=gates,
+                chosen_elsewhere=f"decoder {chosen}",
+                reached=reached,
+            ),
+            grid_part(
+                decoder,
+                3,
+                name="decoder",
+                norms=_norms(decoder, 3),
+                chosen=chosen,
+                feeds=True,
+                values="norm",
+            ),
+        ),
+    )
+
+
 def examples() -> dict[str, Report]:
     """Each report that has golden files, by the name of its files."""
     return {
@@ -92,6 +131,7 @@ def examples() -> dict[str, Report]:
             lengths=[5, 4],
             field="h[layer=1, reverse, step=3]",
         ),
+        "gates": gates_report(),
         "run": run_report(),
     }
 

@@ -1,7 +1,9 @@
 """What a tensor holds, found by its values; what a function takes, found by following states."""
 
 import re
+import threading
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -261,8 +263,48 @@ def test_values_of_a_rougher_type_and_of_numpy(layer, x):
         (lambda f, m, x: explain(f, nn.Linear(3, 3), x), "the layer is of type Linear; give the"),
         (lambda f, m, x: explain(x, nn.Linear(3, 3), x), "the layer is of type Linear; give the"),
         (lambda f, m, x: explain(lambda x: x, m, x), "the function did not call the layer; give"),
-        (lambda f, m, x: explain(m, m, x), "the function returned 2 things; return the one tensor"),
-        (lambda f, m, x: explain(lambda x: str(m(x)), m, x), "the function returned a str; return"),
+        (
+            lambda f, m, x: explain(m, m, x),
+            "the function returned a tuple of 2; return the one ten",
+        ),
+        (
+            lambda f, m, x: explain(lambda x: str(m(x)), m, x),
+            "returned something of type str; return",
+        ),
+        (lambda f, m, x: explain(lambda x: m(x)[0].tolist(), m, x), "a list of 5; return the one"),
+        (
+            lambda f, m, x: explain(lambda x: pack_padded_sequence(m(x)[0], [5, 3]), m, x),
+            "returned a PackedSequence, which pad_packed_sequence unpacks; return the one tensor",
+        ),
+        (lambda f, m, x: explain(lambda x: torch.fft.fft(f(x)), m, x), "torch.complex64, which h"),
+        (lambda f, m, x: explain(lambda x: f(x) > 0, m, x), "torch.bool, which holds no states"),
+        (
+            lambda f, m, x: explain(lambda: f(x), m, x),
+            "the function cannot be called as function(x): too many positional arguments; wrap it",
+        ),
+        (
+            lambda f, m, x: explain(lambda a, b: f(a), m, x),
+            "called as function(x): missing a required argument: 'b'; wrap it in one that can",
+        ),
+        (
+            lambda f, m, x: explain(lambda a: f(a), m, [x, x]),
+            "called as function(*x, of 2): too many positional arguments",
+        ),
+        (lambda f, m, x: explain(lambda x: m(x)[0], m, x[:, :0]), "the layer was given no samples"),
+        (lambda f, m, x: explain(x.to(torch.complex64), m, x), "the tensor is of complex64 and"),
+        (
+            lambda f, m, x: explain(x.to("meta"), m, x),
+            "on the device 'meta', where nothing has a v",
+        ),
+        (lambda f, m, x: explain(np.array(["h"]), m, x), "the tensor is of <U1, and states are nu"),
+        (
+            lambda f, m, x: explain(np.array([None]), m, x),
+            "the tensor is of object, and states are",
+        ),
+        (
+            lambda f, m, x: explain(torch.zeros(1).expand(10**12), m, x),
+            "the tensor has 1,000,000,000,000 elements and the run 40; at most 2,000,000 are compa",
+        ),
         (
             lambda f, m, x: explain(lambda x: f(x).argmax(), m, x),
             "returned a tensor of torch.int",
@@ -283,10 +325,69 @@ def test_what_does_not_fit_is_refused(call, message, x):
         call(function, layer, x)
 
 
+def test_a_function_that_fails_says_so_itself_and_what_it_was_given(layer, x):
+    """The fault stays the function's own, with its place in the user's code."""
+    with pytest.raises(RuntimeError, match="is invalid for input of size") as raised:
+        explain(lambda x: layer(x)[0].view(7, 7), layer, x)
+    (note,) = raised.value.__notes__
+    assert note.startswith("unrolled.explain called the function, and it failed by itself; in pla")
+    assert not layer._forward_hooks
+
+
+def test_functions_of_which_the_values_decide(layer, x):
+    def branch(x):
+        output = layer(x)[0]
+        return output[0] if output.sum() > 0 else output[1]
+
+    def place(x):
+        output = layer(x)[0]
+        return output[output[:, 0, 0].argmax()]
+
+    for function in (branch, place):
+        said = _said(explain(function, layer, x))
+        assert [words.split(" from ")[0] for words in said] == [
+            "columns 0 to 7, the forward half: chosen by its value, as max does,",
+            "columns 8 to 15, the reverse half: chosen by its value, as max does,",
+        ]
+
+
+def test_other_types_and_layouts_of_a_result(x):
+    layer = GRU(3, 4)
+    said = ["all of it: h[layer=0, forward, step=4]"]
+    assert _said(explain(lambda x: layer(x)[0][-1].double(), layer, x)) == said
+    assert _said(explain(lambda x: layer(x)[0][-1].to_sparse(), layer, x)) == said
+    assert _said(explain(layer(x)[0][-1].to_sparse(), layer, x)) == said
+    for rough in (torch.bfloat16, torch.float16):
+        (computed,) = _said(explain(lambda x, r=rough: layer(x)[0][-1].to(r), layer, x))
+        assert computed == "all of it: computed from h[layer=0, forward, step=4]"
+    odd = layer(x)[0][-1].detach().clone()
+    odd[0, 0], odd[0, 1] = float("inf"), float("nan")
+    part = explain(odd, layer, x).selection
+    assert part.at(0, 0) == part.at(0, 1) == ()
+    assert str(part.at(1, 3)[0].address) == "h[layer=0, forward, step=4]"
+
+
+def test_a_tensor_of_two_states_at_once_and_of_none(x):
+    layer = unrolled.nn.RNN(3, 4, nonlinearity="relu")
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.zero_()
+    still = layer.unroll(x)  # every state is 0
+    part = explain(still.output, still).selection
+    assert part.notes == (
+        "40 of 40 values stand in several states, the first of them in h[layer=0, forward, step=0]"
+        ", unit 0 of sample 0 and in h[layer=0, forward, step=0], unit 1 of sample 0; the one that "
+        "continues its neighbours is named.",
+    )
+    assert _said(explain(torch.full((2, 4), 3.0), still)) == ["all of it: no state"]
+
+
 def test_other_things_that_do_not_fit(x):
     layer = GRU(3, 4)
-    with pytest.raises(TypeError, match="what to explain is of type str; give a tensor, or a func"):
+    with pytest.raises(TypeError, match="what to explain is of type str; give a tensor, or give a"):
         explain("output[0]", layer, x)
+    with pytest.raises(TypeError, match="of type PackedSequence; unpack it with pad_packed_sequen"):
+        explain(pack_padded_sequence(x, [5, 3]), layer, x)
     with pytest.raises(ValueError, match="the length of sample 0 is 9"):
         explain(lambda x: layer(x)[0], layer, x, lengths=[9, 9])
     nothing = explain(x[..., :0], layer, x)
@@ -301,6 +402,24 @@ def test_a_run_too_large_to_be_followed(x):
     layer = nn.GRU(3, 1024)
     with pytest.raises(UsageError, match="units of states and at most 2,000,000 are followed"):
         explain(lambda x: layer(x)[0], layer, torch.zeros(1000, 3, 3))
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_padding_that_unpacking_makes_is_told_as_padding(x, first):
+    """Packed, the layer hands out no padding; pad_packed_sequence puts the zeros in."""
+    layer = nn.GRU(3, 4, bidirectional=True, batch_first=first)
+
+    def last(x):
+        packed = pack_padded_sequence(x, [5, 3], first)
+        output = pad_packed_sequence(layer(packed)[0], first)[0]
+        return output[:, -1] if first else output[-1]
+
+    part = explain(last, layer, x.transpose(0, 1) if first else x).selection
+    assert [source.address for source in part.at(1, 7)] == [None]
+    assert str(part.at(0, 7)[0].address) == "h[layer=0, reverse, step=4]"
+    traps = selection_traps(part)
+    assert any(trap.startswith("of sample 1 only padding is taken (0)") for trap in traps)
+    assert not any("an index is on the batch" in trap for trap in traps)
 
 
 def test_a_maximum_over_padding_is_warned_of(x):
@@ -326,6 +445,18 @@ def test_values_of_something_else_are_no_states_even_where_some_are_equal_by_cha
     ]
 
 
+@pytest.mark.parametrize("units", [3, 5])
+def test_a_sum_is_never_taken_for_a_state_that_has_its_value_by_chance(units):
+    """In a run so small, sums of evenly spread values would be values of other units again."""
+    layer = nn.GRU(2, units, 2)
+    x = torch.randn(1, 1, 2)
+    for _ in range(5):
+        part = explain(lambda x: layer(x)[0][0, 0].sum(), layer, x).selection
+        assert [(source.address.layer, source.unit) for source in part.at()] == [
+            (1, unit) for unit in range(units)
+        ]
+
+
 def test_dropout_is_off_in_a_function_of_which_no_module_is_known(x):
     layer, drop = GRU(3, 8), nn.Dropout(0.5)
 
@@ -334,3 +465,31 @@ def test_dropout_is_off_in_a_function_of_which_no_module_is_known(x):
 
     assert _said(explain(dropped, layer, x)) == ["all of it: h[layer=0, forward, step=4]"]
     assert drop.training
+
+
+def test_no_other_thread_sees_another_engine(layer, x):
+    """What computes PyTorch's layer here is chosen for this call, not for the process."""
+    seen, done = set(), threading.Event()
+
+    def watch():
+        while not done.is_set():
+            seen.add(unrolled.nn.current_engine().engine.name)
+
+    with unrolled.nn.engine("reference"):
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            for _ in range(20):
+                report = explain(layer(x)[1][0][-1], layer, x)
+        finally:
+            done.set()
+            watcher.join()
+        assert unrolled.nn.current_engine().engine.name == "reference"
+    assert seen == {"reference"}
+    assert _said(report) == ["all of it: h[layer=1, reverse, step=0]"]
+
+
+def test_weights_that_are_computed_from_others(x):
+    """Such as those of a weight norm, which the layer's state_dict does not name."""
+    layer = nn.utils.parametrizations.weight_norm(nn.GRU(3, 4), "weight_hh_l0")
+    assert _said(explain(layer(x)[1], layer, x)) == ["all of it: h[layer=0, forward, step=4]"]

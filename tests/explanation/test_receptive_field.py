@@ -211,7 +211,7 @@ def test_a_report_without_a_field_has_no_trace_of_it():
         (
             StackShape("gru", 1, 2),
             "h[layer=0, reverse, step=0]",
-            "the stack runs forward only; ask for forward, or make it bidirectional.",
+            "the stack runs forward only; ask for forward.",
         ),
         (
             StackShape("gru", 1, 2),

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from unrolled.explanation._replay import replay, state_norms
+from unrolled.explanation._replay import replay
+from unrolled.explanation._state_norms import state_norms
 from unrolled.grid import StateAddress
 from unrolled.seq2seq import BEGIN, END, Architecture, Seq2Seq, beam_search, build
 

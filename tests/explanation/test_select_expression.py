@@ -91,6 +91,37 @@ def test_what_pytorch_refuses_is_refused(data, sizes):
     assert found == shape, text
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        *(".transpose(0, -1)", ".permute([])", ".flip([])", ".squeeze([])", ".squeeze(0)"),
+        *(".unsqueeze(-1)", ".view(-1)", ".view(())", ".view(1, 1)", ".reshape(())", ".expand(3)"),
+        *(".expand(())", ".flatten()", ".sum(())", ".mean([])", ".max(0)[0]", ".contiguous()"),
+        *(".split(1)[0]", ".chunk(2)[0]", ".gather(0, arange(1)[0])", "[...]", "[None]", "[0]"),
+        *("[..., ...]", "[0, ..., ...]", "[..., ..., 0]", "[..., 0, ..., 0, 0]", "[..., 0, ...]"),
+        *("[..., ..., None]", "[..., None, ...]", "[None, ..., ...]"),
+        *("[[]]", ".view(size=(-1,))", ".split(split_size=1)[0]"),
+        ".reshape(shape=(-1,))",
+    ],
+)
+@pytest.mark.parametrize("of", ["output.sum()", "output[0, 0, 0]", "output", "h_n[None]"])
+def test_single_numbers_no_numbers_and_odd_arguments_are_as_in_pytorch(of, operation):
+    run = run_of(("lstm", 2, True, (4, 2), False))
+    try:
+        shape = tuple(run.real(of + operation).shape)
+    except (RuntimeError, IndexError, TypeError):
+        with pytest.raises(UsageError):
+            run.named(of + operation)
+    else:
+        assert run.named(of + operation).sizes == shape
+
+
+def test_no_elements_and_what_is_made_of_none():
+    assert _named("output[:0].max(-1)[0]").sizes == (0, 2)
+    assert _named("output[:0].transpose(0, 1).flip(0).split(1)[1]").sizes == (1, 0, 6)
+    assert _named("torch.cat(tensors=[output, output])").sizes == (10, 2, 6)
+
+
 def _named(expression: str, **options) -> SelectionPart:
     shape = StackShape("lstm", 2, 3, 2, True)
     return explain_selection(shape, 5, expression, batch_first=False, **options).selection
@@ -138,10 +169,16 @@ def test_an_integer_goes_before_a_list_as_in_pytorch():
         ("h_n.transpose(0, 1).view(2, -1)", "PyTorch refuses it too: write reshape"),
         ("h_n.view(7, -1)", "24 elements of shape (4, 2, 3) do not fit the shape (7, -1)"),
         ("cat([output, h_n])", "cat can't join shapes (5, 2, 6) and (4, 2, 3) along axis 0"),
+        ("output.sum().split(1)", "split cuts along an axis, and a single number has none"),
+        ("output.sum().chunk(1)", "chunk cuts along an axis, and a single number has none"),
+        ("output.sum().size(0)", "column 14 of 'output.sum().size(0)': this is a single number"),
+        ("output.flip()", "dims is missing"),
+        ("torch.view(output, -1)", "column 7 of 'torch.view(output, -1)': there is no function"),
         ("cat(output)", "cat takes a list of tensors"),
         ("output.transpose(1)", "transpose takes (dim0, dim1)"),
         ("output.mean(dim=7)", "dim is 7; a tensor of 3 axes has 0 to 2, or -1 to -3"),
         ("output[5:].mean(0)", "mean over an axis of size 0 has no value"),
+        ("output[:0].sum()", "sum over an axis of size 0 is 0, which is no state"),
         ("output.gather(0, [1])", "gather needs an index of 3 axes"),
         ("lengths // 0", "this divides by 0"),
         ("é + output.foo()", "column 1 of 'é + output.foo()'"),
@@ -177,6 +214,18 @@ def test_any_text_is_read_or_refused(text):
 def test_sizes_that_can_not_be(options, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         explain_selection(StackShape("gru", 1, 2), **{"steps": 5, "select": "output"} | options)
+
+
+@pytest.mark.parametrize("framework", ["keras", "onnx", "flax"])
+def test_a_projection_is_pytorchs_alone(framework):
+    shape = StackShape("lstm", 1, 8, proj_size=2)
+    with pytest.raises(UsageError, match=f"only PyTorch's LSTM projects h, and .* '{framework}'"):
+        explain_selection(shape, 3, framework=framework)
+
+
+def test_a_batch_too_large_is_refused_before_its_lengths_are_listed():
+    with pytest.raises(UsageError, match="output would need 512,000,000,000 elements and at most"):
+        explain_selection(StackShape("gru", 1, 128), 2, batch=2_000_000_000)
 
 
 def test_a_stack_too_large_to_be_followed():

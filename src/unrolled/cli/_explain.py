@@ -34,6 +34,8 @@ def explain_parser() -> CommandParser:
         "-1]\nreally takes, in PyTorch, Keras, ONNX or Flax, and whether that is a known trap.",
         examples="  unrolled explain runs/g2p zendaya\n"
         "  unrolled explain runs/g2p zendaya brexit --html report.html\n"
+        '  unrolled explain runs/g2p zendaya --values forget_gate --field "decoder h[layer=0, '
+        'forward, step=2]"\n'
         "  unrolled explain --cell lstm --layers 2 --bidirectional --steps 5\n"
         "  unrolled explain --cell gru --layers 2 --steps 5 \\\n"
         '    --field "h[layer=1, forward, step=2]"\n'
@@ -47,6 +49,21 @@ def explain_parser() -> CommandParser:
     parser.add_config_options()
     add_stack_options(parser)
     add_search_options(parser, n_best=3, beam_size=5)
+    shown = parser.add_argument_group("what the grids show")
+    shown.add_argument(
+        "--field",
+        type=text,
+        metavar="STATE",
+        help='mark what a state was computed from: "h[layer=1, reverse, step=4]" of a stack, and '
+        'with its side in front of a model, "encoder h[layer=0, reverse, step=2]"',
+    )
+    shown.add_argument(
+        "--values",
+        type=text,
+        metavar="NAME",
+        help="of a model: tell each state's value, and shade the state by it: norm; input_gate, "
+        "forget_gate or output_gate of an LSTM; reset_gate or update_gate of a GRU",
+    )
     output = parser.add_argument_group("output", "Text is printed unless one of these is given.")
     output.add_argument(
         "--html", type=text, metavar="FILE", help="write one page that needs nothing but itself"
@@ -65,15 +82,32 @@ def explain_parser() -> CommandParser:
 def run(arguments: Sequence[str]) -> int:
     """Explain, and print or write the report."""
     options = explain_parser().parse(arguments)
+    for name in ("html", "svg"):
+        if options[name] is not None:
+            _check_file(name, options[name])
     if options.model is None:
         if options.evaluation:
             raise UsageError("--evaluation is of a model; give MODEL and TEXT too")
+        if options["values"]:
+            raise UsageError(
+                "--values are of a run, and a stack that need not exist has none; give MODEL and "
+                "TEXT in place of --cell, or in Python unrolled.explain(tensor, layer, x, values=)"
+            )
         report = stack_report(options)
         _give(options, [report], report.html() if options.html else "")
         return 0
     reports, page = _of_model(options)
     _give(options, reports, page)
     return 0
+
+
+def _check_file(name: str, path: str) -> None:
+    """Refuse a place that nothing can be written to, before the work."""
+    if not path:
+        raise UsageError(f"--{name} names no file; give one, such as --{name} report.{name}")
+    if "\0" in path:
+        raise UsageError(f"--{name} has a character that no name of a file can have, NUL")
+    check_place(Path(path))
 
 
 def _of_model(options: Namespace) -> tuple[list[Report], str]:
@@ -90,9 +124,6 @@ def _of_model(options: Namespace) -> tuple[list[Report], str]:
         raise UsageError(f"--svg draws one text, got {len(options.texts)}; give one, or use --html")
     if options.evaluation and not options.html:
         raise UsageError("--evaluation goes into a page; give --html FILE too")
-    for path in (options.html, options.svg):
-        if path:
-            check_place(Path(path))
     evaluation = _evaluation(options.evaluation) if options.evaluation else None
 
     from ..explanation import explain_run
@@ -106,6 +137,8 @@ def _of_model(options: Namespace) -> tuple[list[Report], str]:
             beam_size=options.beam_size,
             n_best=options.n_best,
             length_penalty=options.length_penalty,
+            values=options["values"],
+            field=options.field,
         )
         for text in options.texts
     ]

@@ -60,12 +60,6 @@ def add_stack_options(parser: CommandParser) -> None:
         "permute, cat, gather, mean, max and the like",
     )
     group.add_argument(
-        "--field",
-        type=text,
-        metavar="STATE",
-        help='mark what a state was computed from, such as "h[layer=1, reverse, step=4]"',
-    )
-    group.add_argument(
         "--framework",
         type=one_of(_FRAMEWORKS),
         metavar="NAME",
@@ -86,7 +80,6 @@ _DEFAULTS = {
     "batch_first": False,
     "time_first": False,
     "select": None,
-    "field": None,
     "framework": "torch",
 }
 

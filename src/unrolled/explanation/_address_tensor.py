@@ -68,7 +68,7 @@ class AddressTensor:
     def of_sources(cls, sources: Integers, by: Bits) -> AddressTensor:
         """A tensor with a table of its own."""
         places = np.arange(by.size, dtype=np.int64).reshape(by.shape)
-        return cls(places, sources.reshape(by.size, -1), by.reshape(-1))
+        return cls(places, sources.reshape(by.size, sources.shape[-1]), by.reshape(-1))
 
     def reduced(self, axes: Sequence[int], keep: bool, how: str) -> AddressTensor:
         """Each element from all those that lie along the axes.
@@ -80,7 +80,8 @@ class AddressTensor:
         """
         sizes = [self.shape[axis] for axis in axes]
         if 0 in sizes:
-            raise SelectionFault(f"{how} over an axis of size 0 has no value")
+            what = "is 0, which is no state" if how == "sum" else "has no value"
+            raise SelectionFault(f"{how} over an axis of size 0 {what}")
         sources, by = self.sources()
         behind = range(by.ndim - len(axes), by.ndim)
         by = np.moveaxis(by, list(axes), list(behind))

@@ -6,17 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..grid import StackShape, StateGrid, check_lengths
+from ..grid import StackShape, StateAddress, StateGrid, check_lengths
+from ._receptive_field import chosen_state
 from ._report import Report
 from ._selection_fault import SelectionFault
 from ._selection_grids import selection_grids
 from ._selection_part import SelectionPart
 from ._selection_pieces import pieces_of
 from ._state_codes import StateCodes
+from ._value_kinds import GATES, NORM, check_values
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.nn.utils.rnn import PackedSequence
+
+    from ._shown_states import ShownStates
 
 MOST_VALUES = 2_000_000
 
@@ -26,6 +30,9 @@ def explain(
     of: StateGrid | nn.Module,
     x: Tensor | PackedSequence | None = None,
     lengths: Tensor | Sequence[int] | None = None,
+    *,
+    values: str | None = None,
+    field: StateAddress | str | None = None,
 ) -> Report:
     """Which states a tensor holds, or which states a function of your own takes.
 
@@ -41,6 +48,11 @@ def explain(
         of: the `StateGrid` of a run, or the RNN, GRU or LSTM, of `torch.nn` or `unrolled.nn`.
         x: the layer's input; for a function, what it is called with.
         lengths: real steps of each sample.
+        values: what is told in numbers of each state of the run, and shades it: `"norm"`, or a gate
+            of the cell, such as `"forget_gate"` or `"update_gate"`, as the mean over its units. A
+            gate needs the layer, whose weights make it.
+        field: a state, such as `"h[layer=1, reverse, step=4]"`, whose receptive field the grids
+            mark: the states and the steps of the input that it was computed from.
 
     Returns:
         A report whose `selection` tells the addresses of each element. It prints itself, and
@@ -57,20 +69,13 @@ def explain(
     'h[layer=0, reverse, step=4]'
     """
     if _is_array(what):
-        if not isinstance(of, StateGrid):
-            if x is None:
-                raise UsageError(
-                    "x is missing: to find the values of a tensor in a layer's run give its input, "
-                    "explain(tensor, layer, x), or a recorded run, explain(tensor, states)"
-                )
-            from ._recurrent_layer import run_of_layer
-
-            of = run_of_layer(of, x, lengths)
-        return _of_values(what, of)
+        return _of_tensor(what, of, x, lengths, values, field)
     if not callable(what):
+        unpacked = hasattr(what, "batch_sizes")
+        way = "unpack it with pad_packed_sequence" if unpacked else "give a tensor"
         raise TypeError(
-            f"what to explain is of type {type(what).__name__}; give a tensor, or a function that "
-            "returns one."
+            f"what to explain is of type {type(what).__name__}; {way}, or give a function that "
+            "returns a tensor."
         )
     if isinstance(of, StateGrid):
         raise UsageError(
@@ -78,17 +83,62 @@ def explain(
         )
     if x is None:
         raise UsageError("x is missing: give what the function is called with")
-    return _of_function(what, of, x, lengths)
+    return _of_function(what, of, x, lengths, values, field)
 
 
 def _is_array(what: Any) -> bool:
     return hasattr(what, "shape") and hasattr(what, "dtype") and hasattr(what, "ndim")
 
 
-def _of_values(tensor: Any, grid: StateGrid) -> Report:
-    from ._state_match import StateMatch, grid_shape, state_values
+def _of_tensor(tensor: Any, of: Any, x: Any, lengths: Any, values: Any, field: Any) -> Report:
+    from ._state_match import grid_shape
 
-    shape = grid_shape(grid)
+    if isinstance(of, StateGrid):
+        shape = grid_shape(of)
+        shown = _shown(values, shape, None, of, None)
+        return _of_values(tensor, of, shape, shown, field)
+    if x is None:
+        raise UsageError(
+            "x is missing: to find the values of a tensor in a layer's run give its input, "
+            "explain(tensor, layer, x), or a recorded run, explain(tensor, states)"
+        )
+    from ._recurrent_layer import run_of_layer, stack_shape
+
+    grid, shape = run_of_layer(of, x, lengths), stack_shape(of)
+    return _of_values(tensor, grid, shape, _shown(values, shape, of, grid, x), field)
+
+
+def _shown(
+    values: str | None, shape: StackShape, layer: Any, grid: StateGrid, x: Any, hx: Any = None
+) -> ShownStates | None:
+    """The numbers that are asked for, of a run of a layer or of a recorded one."""
+    if values is None:
+        return None
+    from ._gate_values import gate_values
+    from ._shown_states import ShownStates
+
+    if layer is None and values in GATES:
+        raise UsageError(
+            f"values is {values!r}, and a recorded run does not tell the weights that make a gate; "
+            "give the layer and its input in place of the run"
+        )
+    check_values(values, [shape])
+    if values == NORM:
+        return ShownStates(values, grid)
+    from ._recurrent_layer import time_first
+
+    hidden = hx[0] if isinstance(hx, tuple) else hx
+    if hidden is not None and not grid.batched:
+        hidden = hidden.unsqueeze(1)
+    gates = gate_values(values, layer, shape, time_first(layer, x), grid, hidden)
+    return ShownStates(values, grid, gates)
+
+
+def _of_values(
+    tensor: Any, grid: StateGrid, shape: StackShape, shown: ShownStates | None, field: Any
+) -> Report:
+    from ._state_match import StateMatch, state_values
+
     codes = StateCodes(shape, grid.steps, grid.batch)
     size = 1
     for axis in tensor.shape:
@@ -102,19 +152,28 @@ def _of_values(tensor: Any, grid: StateGrid) -> Report:
     lengths = [int(length) for length in grid.lengths]
     notes = []
     if match.shared:
+        named = [codes.named(code) for code in match.rivals]
+        rivals = " and in ".join(
+            f"{address}, unit {unit} of sample {sample}" for sample, address, unit in named
+        )
         notes.append(
-            f"{match.shared} of {size} values stand in several states; the one that continues its "
-            "neighbours is named."
+            f"{match.shared} of {size} values stand in several states, the first of them in "
+            f"{rivals}; the one that continues its neighbours is named."
         )
     if match.near:
         notes.append(f"{match.near} of {size} values equal a state's up to rounding only.")
     part = _part("the tensor", "the run", codes, match, lengths, grid.batch_first, notes)
-    return _report(part, shape)
+    return _report(part, shape, shown, field)
 
 
-def _of_function(function: Callable[..., Any], layer: Any, x: Any, lengths: Any) -> Report:
+def _of_function(
+    function: Callable[..., Any], layer: Any, x: Any, lengths: Any, values: Any, field: Any
+) -> Report:
+    from ._recurrent_layer import run_of_layer, stack_shape
     from ._traced_function import TracedFunction
 
+    if values is not None:
+        check_values(values, [stack_shape(layer)])
     traced = TracedFunction(function, layer, x, lengths)
     codes = traced.codes
     if codes is None:
@@ -139,7 +198,11 @@ def _of_function(function: Callable[..., Any], layer: Any, x: Any, lengths: Any)
     kind = f"{type(layer).__module__.removesuffix('.modules.rnn')}.{type(layer).__name__}"
     kind = f"unrolled.nn.{type(layer).__name__}" if kind.startswith("unrolled") else kind
     part = _part(name, kind, codes, traced, traced.lengths, layer.batch_first, notes)
-    return _report(part, codes.shape)
+    if values is None:
+        return _report(part, codes.shape, None, field)
+    read, hx, told = traced.called
+    grid = run_of_layer(layer, read, told, hx, at_rest=True)
+    return _report(part, codes.shape, _shown(values, codes.shape, layer, grid, read, hx), field)
 
 
 def _part(
@@ -169,7 +232,13 @@ def _part(
     )
 
 
-def _report(part: SelectionPart, shape: StackShape) -> Report:
+def _report(
+    part: SelectionPart, shape: StackShape, shown: ShownStates | None, field: Any
+) -> Report:
+    try:
+        chosen = None if field is None else chosen_state(shape, part.steps, part.lengths, field)
+    except ValueError as fault:
+        raise UsageError(str(fault)) from None
     taken = [part.addresses(sample) for sample in range(len(part.lengths))]
-    grids = selection_grids(shape, part.steps, part.lengths, taken)
+    grids = selection_grids(shape, part.steps, part.lengths, taken, chosen, shown)
     return Report(f"What {part.expression} holds", (*grids, part))

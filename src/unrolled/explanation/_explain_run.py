@@ -8,7 +8,9 @@ from ._bridge_part import BridgePart
 from ._grid_part import grid_part
 from ._prediction_part import Guess, PredictionPart
 from ._report import Report
+from ._run_field import RunField, run_field
 from ._symbol import shown_text
+from ._value_kinds import check_values
 
 if TYPE_CHECKING:
     from ..seq2seq import Transducer
@@ -23,6 +25,8 @@ def explain_run(
     beam_size: int = 5,
     n_best: int = 3,
     length_penalty: float = 0.0,
+    values: str | None = None,
+    field: str | None = None,
 ) -> Report:
     """What happens inside a trained model when it reads a text.
 
@@ -36,6 +40,12 @@ def explain_run(
         beam_size: hypotheses kept at each step.
         n_best: predictions in the report.
         length_penalty: alpha of `unrolled.seq2seq.beam_search`.
+        values: what is told of each state in numbers, and shades it: `"norm"`, or a gate of the
+            cell, `"input_gate"`, `"forget_gate"` and `"output_gate"` of an LSTM, `"reset_gate"` and
+            `"update_gate"` of a GRU, as the mean over its units. Without it norms shade the states.
+        field: a state, such as `"encoder h[layer=0, reverse, step=2]"` or
+            `"decoder c[layer=0, forward, step=3]"`, whose receptive field is marked: what it was
+            computed from, in the encoder too if it is the decoder's.
 
     Returns:
         A report with a prediction, the grids `"encoder"` and `"decoder"`, the bridge between them
@@ -43,12 +53,17 @@ def explain_run(
 
     Raises:
         DataError: the text holds no symbols, or too many.
+        UsageError: the run has no such values or no such state.
         ValueError: a number is not possible.
     """
     # Here and not above: pictures of a shape need no PyTorch.
     from ..seq2seq import BEGIN, END, UNKNOWN
-    from ._replay import replay, state_norms
+    from ._replay import replay
+    from ._run_values import run_values
 
+    shapes = transducer.model.encoder.shape, transducer.model.decoder.shape
+    if values is not None:
+        check_values(values, shapes)
     source = transducer.source_symbols.encode(text)
     if len(source) > MOST_SYMBOLS:
         raise DataError(
@@ -64,6 +79,10 @@ def explain_run(
     model = transducer.model
     seen = replay(model, source, [id_of[piece] for piece in best.target_pieces])
     predicted = (*best.target_pieces, symbols.id_to_piece(END))
+    marks = (
+        run_field(model, field, len(source), len(predicted)) if field is not None else RunField()
+    )
+    shown = run_values(model, seen, values)
     weights = seen.weights.clamp(0, 1).tolist()  # a softmax may round to just above 1
     return Report(
         f"The run of {shown_text(text)}",
@@ -78,7 +97,12 @@ def explain_run(
                 len(source),
                 name="encoder",
                 symbols=best.source_pieces,
-                norms=state_norms(seen.encoder),
+                chosen=marks.encoder,
+                chosen_elsewhere=f"decoder {marks.decoder}" if marks.decoder else "",
+                reached=marks.reached,
+                norms=shown[0].norms,
+                values=shown[0].values,
+                gates=shown[0].gates,
             ),
             BridgePart(tuple(str(model.bridge.map).splitlines())),
             grid_part(
@@ -88,7 +112,11 @@ def explain_run(
                 symbols=(symbols.id_to_piece(BEGIN), *best.target_pieces),
                 predicted=predicted,
                 initial="bridge",
-                norms=state_norms(seen.decoder),
+                chosen=marks.decoder,
+                feeds=model.decoder.input_feeding,
+                norms=shown[1].norms,
+                values=shown[1].values,
+                gates=shown[1].gates,
             ),
             AttentionPart(text, best.source_pieces, predicted, tuple(map(tuple, weights))),
         ),

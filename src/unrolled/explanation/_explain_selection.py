@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..grid import StackShape, StateAddress, check_lengths
+from ._address_tensor import check_size
 from ._framework_tensors import FRAMEWORKS, Framework, FrameworkTensors, framework_tensors
 from ._receptive_field import chosen_state
 from ._report import Report
@@ -76,9 +77,18 @@ def explain_selection(
     for name, number in (("steps", steps), ("batch", batch)):
         if number is not None and number < 1:
             raise ValueError(f"{name} is {number}; it must be 1 or more.")
+    if framework != "torch" and shape.proj_size:
+        raise UsageError(
+            f"only PyTorch's LSTM projects h, and the framework is {framework!r}; leave proj_size "
+            "out, or take 'torch'"
+        )
     if lengths is not None:
         batch = len(lengths) if batch is None else batch
     batch = 2 if batch is None else batch
+    try:  # before a list of so many lengths is made
+        check_size(steps * batch * shape.output_size, "output")
+    except SelectionFault as fault:
+        raise UsageError(f"{fault}.") from None
     checked = tuple(map(int, check_lengths(lengths, batch=batch, steps=steps)))
     chosen = None if field is None else chosen_state(shape, steps, checked, field)
     stack = _Stack(StateCodes(shape, steps, batch), checked, framework)

@@ -35,13 +35,16 @@ class Slot:
 class StateEntry:
     """One state of the grid: its address, the slots that hold it, its Euclidean norm if it ran.
 
-    `selected` marks a state that the selection of the report takes.
+    `selected` marks a state that the selection of the report takes. `gate` is how far the gate that
+    the grid shows was open, the mean over its units; `None` for a state that this gate does not
+    make.
     """
 
     address: StateAddress
     slots: tuple[Slot, ...] = ()
     norm: float | None = None
     selected: bool = False
+    gate: float | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -64,6 +67,13 @@ class GridPart:
         predicted: what was predicted from each real step; empty when nothing was.
         initial: what the states before the first step are, such as `"bridge"`; empty for zeros.
         chosen: the state whose receptive field is marked; at a padded step it has none.
+        feeds: whether what the last layer gives at a step is read at the next one, as by a decoder
+            with input feeding.
+        chosen_elsewhere: the state of another grid whose receptive field is marked in this one,
+            such as `"decoder h[layer=0, forward, step=2]"`; empty when there is none.
+        reached: the states of this grid that the state elsewhere was computed from.
+        values: what is told of each state in numbers, and shades it: `"norm"`, or the name of a
+            gate; empty when no numbers are asked for.
     """
 
     name: str
@@ -75,6 +85,10 @@ class GridPart:
     predicted: tuple[str, ...] = ()
     initial: str = ""
     chosen: StateAddress | None = None
+    feeds: bool = False
+    chosen_elsewhere: str = ""
+    reached: frozenset[StateAddress] = frozenset()
+    values: str = ""
     _by_address: dict[StateAddress, StateEntry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -116,8 +130,31 @@ class GridPart:
         from ._receptive_field import receptive_field
 
         if self.chosen is None or self.chosen.step >= self.length:
-            return frozenset()
-        return receptive_field(self.shape, self.length, self.chosen)
+            return self.reached
+        return receptive_field(self.shape, self.length, self.chosen, feeds=self.feeds)
+
+    @property
+    def cell(self) -> str:
+        """The cell; empty for a recorded run, which does not tell which of those without c it is.
+
+        Of such a run the size of the input is not known either, and stands as 0.
+        """
+        known = self.shape.input_size or self.shape.has_cell_state
+        return self.shape.cell if known else ""
+
+    @property
+    def field_of(self) -> str:
+        """The state whose receptive field is marked, here or elsewhere; empty when none is."""
+        return self.chosen_elsewhere if self.chosen is None else str(self.chosen)
+
+    def shade(self, entry: StateEntry) -> float | None:
+        """How full the box of a state is drawn, 0 to 1; `None` where it has no value to show."""
+        if self.values not in ("", "norm"):
+            return entry.gate
+        if entry.norm is None:
+            return None
+        largest = self.largest_norm[entry.address.kind]
+        return (entry.norm / largest) ** 2 if largest > 0 else 0.0
 
     @cached_property
     def largest_norm(self) -> Mapping[str, float]:
@@ -185,6 +222,11 @@ def grid_part(
     norms: Mapping[StateAddress, float] | None = None,
     selected: Collection[StateAddress] = (),
     chosen: StateAddress | None = None,
+    feeds: bool = False,
+    chosen_elsewhere: str = "",
+    reached: Collection[StateAddress] = (),
+    values: str = "",
+    gates: Mapping[StateAddress, float] | None = None,
 ) -> GridPart:
     """The grid of a stack of this shape over one sample.
 
@@ -199,6 +241,11 @@ def grid_part(
         norms: Euclidean norm of each state, where there are values.
         selected: the states to mark as selected.
         chosen: the state whose receptive field to mark.
+        feeds: whether what the last layer gives at a step is read at the next one.
+        chosen_elsewhere: the state of another grid whose receptive field to mark in this one.
+        reached: the states of this grid that are in it.
+        values: `"norm"` or the name of a gate, to be told in numbers.
+        gates: how far that gate was open, 0 to 1, for each state that it makes.
 
     Raises:
         ValueError: a size out of range, or symbols that do not match the length.
@@ -226,6 +273,7 @@ def grid_part(
                 tuple(held.get(address, ())),
                 None if norms is None else norms[address],
                 address in selected,
+                None if gates is None else gates.get(address),
             )
             for address in addresses
         ),
@@ -233,4 +281,8 @@ def grid_part(
         predicted=tuple(predicted),
         initial=initial,
         chosen=chosen,
+        feeds=feeds,
+        chosen_elsewhere=chosen_elsewhere,
+        reached=frozenset(reached),
+        values=values,
     )

@@ -249,13 +249,14 @@ class _GridPicture:
         }
         words = describe_state(self.part, entry)
         pieces = [element("title", {}, escaped(words))]
-        if entry.norm is None:
-            pieces += self.fills(entry, frame)
-        else:
-            largest = self.part.largest_norm[address.kind]
-            share = entry.norm / largest if largest > 0 else 0.0
+        share = self.part.shade(entry)
+        if share is not None:
             pieces.append(element("rect", {"class": "box", **frame}))
-            pieces.append(element("rect", {"class": "shade", **frame, "fill-opacity": share**2}))
+            pieces.append(element("rect", {"class": "shade", **frame, "fill-opacity": share}))
+        elif self.part.values:
+            pieces.append(element("rect", {"class": "box", **frame}))
+        else:
+            pieces += self.fills(entry, frame)
         pieces.append(element("rect", {"class": "frame", **frame}))
         if entry.selected:
             pieces.append(element("rect", {"class": "ring", **frame}))

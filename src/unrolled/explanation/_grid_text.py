@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from ..grid import picture_lines
 from ._grid_part import GridPart
+from ._grid_values import value_lines
 from ._receptive_field import describe_field
 from ._symbol import shown
 
@@ -24,8 +25,9 @@ def grid_lines(part: GridPart, width: int) -> list[str]:
     )
     if shape.has_cell_state:
         lines.append("cell_state: the c beside each hidden_state; output holds no c")
-    if part.chosen:
+    if part.field_of:
         lines += wrap(describe_field(part), width)
+    lines += value_lines(part, width)
     if part.initial:
         lines.append(f"started by: {part.initial}")
     lines += _numbered("reads", part.symbols, width)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ._grid_part import GridPart, StateEntry
+from ._grid_values import describe_values
 from ._receptive_field import describe_field
 from ._symbol import isolated, shown
+from ._value_kinds import GATES
 
 
 def describe_grid(part: GridPart) -> str:
@@ -17,16 +19,16 @@ def describe_grid(part: GridPart) -> str:
     if shape.bidirectional:
         finals += " and the reverse direction at step 0"
     padded = part.steps - part.length
+    cell = f"{part.cell}, " if part.cell else ""
     sentences = [
-        f"{shape.cell}, {layers}, {ways}, {part.length} step{'s' if part.length > 1 else ''}.",
+        f"{cell}{layers}, {ways}, {part.length} step{'s' if part.length > 1 else ''}.",
         f"output is the last layer at every step; hidden_state is every layer: {finals}.",
     ]
     if shape.has_cell_state:
         sentences.append("cell_state is the c of the same places as hidden_state.")
     if padded:
         sentences.append(f"{padded} padded step{'s' if padded > 1 else ''} compute no state.")
-    if part.chosen:
-        sentences.append(describe_field(part))
+    sentences += [words for words in (describe_field(part), describe_values(part)) if words]
     return " ".join(sentences)
 
 
@@ -47,7 +49,7 @@ def describe_state(part: GridPart, entry: StateEntry) -> str:
     if entry.address == part.chosen:
         lines.append("the state whose receptive field is marked")
     elif entry.address in part.field:
-        lines.append(f"in the receptive field of {part.chosen}")
+        lines.append(f"in the receptive field of {part.field_of}")
     if part.symbols:
         lines.append(f"at {isolated(shown(part.symbols[entry.address.step]))}")
     if entry.slots:
@@ -57,6 +59,8 @@ def describe_state(part: GridPart, entry: StateEntry) -> str:
     lines.append(describe_reading(part, entry))
     if entry.norm is not None:
         lines.append(f"norm {entry.norm:.3f}")
+    if entry.gate is not None:
+        lines.append(f"{GATES[part.values].spoken} {entry.gate:.3f}")
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ _NOTEBOOK_CSS = """\
 
 def _has_field(report: Report) -> bool:
     """Whether a receptive field is marked in one of its grids."""
-    return any(grid.chosen for grid in report.of(GridPart))
+    return any(grid.field_of for grid in report.of(GridPart))
 
 
 def _parts(report: Report, walk: bool = True) -> list[Markup]:

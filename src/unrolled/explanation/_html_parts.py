@@ -11,6 +11,7 @@ from ._bridge_part import BridgePart
 from ._drawing import Drawing
 from ._grid_part import GridPart
 from ._grid_picture import grid_drawing
+from ._grid_values import describe_values, value_tables
 from ._html_words import READOUT
 from ._markup import Markup, element, escaped, joined
 from ._part_lines import part_heading, unknown_lines
@@ -87,8 +88,26 @@ def _grid(part: GridPart, walk: bool) -> Markup:
     details = element(
         "details", {}, element("summary", {}, escaped("What each tensor holds, by address")), table
     )
-    said = [element("p", {"class": "note"}, escaped(describe_field(part)))] if part.chosen else []
-    return _figure(escaped(part_heading(part)), grid_drawing(part), walk, *said, details)
+    said = [
+        element("p", {"class": "note"}, escaped(words))
+        for words in (describe_field(part), describe_values(part, drawn=True))
+        if words
+    ]
+    drawing = grid_drawing(part)
+    return _figure(escaped(part_heading(part)), drawing, walk, *said, details, *_numbers(part))
+
+
+def _numbers(part: GridPart) -> list[Markup]:
+    """The values as tables, folded away."""
+    if not part.values:
+        return []
+    tables = [
+        table_html(table.title, table.columns, table.rows, figures=True)
+        for table in value_tables(part)
+    ]
+    return [
+        element("details", {}, element("summary", {}, escaped("The values as numbers")), *tables)
+    ]
 
 
 def _bridge(part: BridgePart) -> Markup:

@@ -86,9 +86,9 @@ def how_to_read(part: GridPart, selected: bool = False) -> Markup:
         items.append(
             _item((("Selected", "selected"), (" is what the tensor above holds.", "")), "selected")
         )
-    if part.chosen:
+    if part.field_of:
         words = (
-            f" in dashes is the receptive field of {part.chosen}: what it was computed from. Its "
+            f" in dashes is the receptive field of {part.field_of}: what it was computed from. Its "
             "own frame has no gaps."
         )
         items.append(_item((("Framed", ""), (words, "")), "field"))
@@ -102,7 +102,7 @@ def how_to_read(part: GridPart, selected: bool = False) -> Markup:
             "has taken a single step. What the reverse direction ends with is at step 0."
         )
         pieces.append(element("p", {"class": "note"}, escaped(trap)))
-    if part.largest_norm:
+    if part.largest_norm and not part.values:
         pieces.append(element("p", {"class": "note"}, escaped(SHADES)))
     return Markup("\n".join(pieces))
 

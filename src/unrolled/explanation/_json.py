@@ -10,6 +10,7 @@ from ..grid import StackShape, StateAddress
 from ._attention_part import AttentionPart
 from ._bridge_part import BridgePart
 from ._grid_part import GridPart, Slot, StateEntry
+from ._grid_values import describe_values
 from ._prediction_part import Guess, PredictionPart
 from ._receptive_field import describe_field
 from ._report import Part, Report
@@ -36,7 +37,17 @@ def render_json(report: Report, indent: int | None = None) -> str:
 def _written(part: Part) -> dict[str, Any]:
     match part:
         case GridPart():
-            chosen = {"chosen": str(part.chosen), "says": describe_field(part)}
+            more: dict[str, Any] = {}
+            if part.chosen:
+                more["chosen"] = str(part.chosen)
+            if part.chosen_elsewhere:
+                more["chosen_elsewhere"] = part.chosen_elsewhere
+            if part.field_of:
+                more["says"] = describe_field(part)
+            if part.feeds:
+                more["feeds"] = True
+            if part.values:
+                more |= {"values": part.values, "values_say": describe_values(part)}
             return {
                 "part": "grid",
                 "name": part.name,
@@ -47,7 +58,7 @@ def _written(part: Part) -> dict[str, Any]:
                 "predicted": part.predicted,
                 "initial": part.initial,
                 "states": [_written_state(part, entry) for entry in part.states],
-            } | (chosen if part.chosen else {})
+            } | more
         case BridgePart():
             return {"part": "bridge", "lines": part.lines}
         case AttentionPart():
@@ -74,6 +85,8 @@ def _written_state(part: GridPart, entry: StateEntry) -> dict[str, Any]:
         written["norm"] = entry.norm
     if entry.selected:
         written["selected"] = True
+    if entry.gate is not None:
+        written["gate"] = entry.gate
     if entry.address in part.field:
         written["in_field"] = True
     return written
@@ -137,6 +150,8 @@ def read_json(text: str) -> Report:
 def _read(written: dict[str, Any]) -> Part:
     match written["part"]:
         case "grid":
+            elsewhere = written.get("chosen_elsewhere", "")
+            reached = (state for state in written["states"] if elsewhere and state.get("in_field"))
             return GridPart(
                 name=written["name"],
                 shape=StackShape(**written["shape"]),
@@ -147,6 +162,10 @@ def _read(written: dict[str, Any]) -> Part:
                 predicted=tuple(written["predicted"]),
                 initial=written["initial"],
                 chosen=StateAddress.parse(written["chosen"]) if "chosen" in written else None,
+                feeds=written.get("feeds", False),
+                chosen_elsewhere=elsewhere,
+                reached=frozenset(StateAddress.parse(state["address"]) for state in reached),
+                values=written.get("values", ""),
             )
         case "bridge":
             return BridgePart(tuple(written["lines"]))
@@ -183,6 +202,7 @@ def _read_state(written: dict[str, Any]) -> StateEntry:
         ),
         written.get("norm"),
         written.get("selected", False),
+        written.get("gate"),
     )
 
 

@@ -73,8 +73,8 @@ def legend_drawing(part: GridPart, selected: bool = False) -> Drawing:
         )
     if selected:
         lines.append((("selected",), "selected", "what the tensor in question holds"))
-    if part.chosen:
-        words = f"what {part.chosen} was computed from; its own frame has no gaps"
+    if part.field_of:
+        words = f"what {part.field_of} was computed from; its own frame has no gaps"
         lines.append((("field",), "field", words))
     pieces: list[Markup] = []
     for place, (marks, name, words) in enumerate(lines):

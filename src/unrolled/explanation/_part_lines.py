@@ -22,7 +22,8 @@ def part_heading(part: Part) -> str:
     """What a part is about, in a few words."""
     match part:
         case GridPart():
-            return f"{shown_text(part.name).capitalize()}: {part.shape.cell}, {_counted(part)}"
+            cell = f"{part.cell}, " if part.cell else ""
+            return f"{shown_text(part.name).capitalize()}: {cell}{_counted(part)}"
         case BridgePart():
             return "Bridge: what starts the decoder"
         case AttentionPart():

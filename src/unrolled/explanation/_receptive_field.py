@@ -9,7 +9,7 @@ from ._grid_part import GridPart, has_read, kinds
 
 
 def receptive_field(
-    shape: StackShape, length: int, address: StateAddress
+    shape: StackShape, length: int, address: StateAddress, *, feeds: bool = False
 ) -> frozenset[StateAddress]:
     """A state and every state that it was computed from.
 
@@ -17,6 +17,7 @@ def receptive_field(
         shape: the stack.
         length: real steps of the sample.
         address: the chosen state, at a real step.
+        feeds: whether what the last layer gives at a step is read at the next one.
 
     >>> shape = StackShape("gru", 4, 8, num_layers=2)
     >>> sorted(map(str, receptive_field(shape, 5, StateAddress("hidden", 1, "forward", 0))))
@@ -37,6 +38,13 @@ def receptive_field(
         for step in span
         for kind in kinds(shape)
     }
+    if feeds:  # then every layer at the steps before has been read
+        field |= {
+            StateAddress(kind, layer, direction, step)
+            for layer, direction in shape.rows()
+            for step in range(address.step)
+            for kind in kinds(shape)
+        }
     if address.kind == "cell":  # h is computed from the c beside it, and not the other way round
         field.discard(StateAddress("hidden", address.layer, address.direction, address.step))
     return frozenset(field)
@@ -63,12 +71,13 @@ def chosen_state(
     """
     address = StateAddress.parse(chosen) if isinstance(chosen, str) else chosen
     if address.kind not in kinds(shape):
-        fault = f"a {shape.cell} has no cell state; ask for the h of the same place"
+        cell = f"a {shape.cell}" if shape.input_size else "this run"
+        fault = f"{cell} has no cell state; ask for the h of the same place"
     elif address.layer >= shape.num_layers:
         top = shape.num_layers - 1
         fault = "the stack has layer 0 only" if top == 0 else f"the stack has layers 0 to {top}"
     elif address.direction not in shape.directions:
-        fault = "the stack runs forward only; ask for forward, or make it bidirectional"
+        fault = "the stack runs forward only; ask for forward"
     elif address.step >= steps:
         fault = "the grid has step 0 only" if steps == 1 else f"the grid has steps 0 to {steps - 1}"
     elif address.step >= max(lengths):
@@ -85,7 +94,7 @@ def describe_field(part: GridPart) -> str:
     """What the chosen state has read, in one sentence; empty when none was chosen."""
     address = part.chosen
     if address is None:
-        return ""
+        return _describe_reached(part) if part.chosen_elsewhere else ""
     if address.step >= part.length:
         return f"{address} is not here: step {address.step} is padding, no state is computed."
     first, last = has_read(part.shape, part.length, address)
@@ -97,3 +106,17 @@ def describe_field(part: GridPart) -> str:
     others = len(part.field) - 1
     states = f"{others} other states" if others > 1 else f"{'one' if others else 'no'} other state"
     return f"{address} has read {symbols}: {steps}; it was computed from {states}."
+
+
+def _describe_reached(part: GridPart) -> str:
+    """How much of this grid a state of another one was computed from."""
+    if not part.reached:
+        return f"{part.chosen_elsewhere} was computed from none of these states."
+    spans = [has_read(part.shape, part.length, address) for address in part.reached]
+    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
+    count = last - first + 1
+    symbols = f"{count} of {part.length} symbols" if count < part.length else "every symbol"
+    states = f"{len(part.reached)} of these {len(part.states)} states"
+    if len(part.reached) == len(part.states):
+        states = "all of these states" if len(part.states) > 1 else "this state"
+    return f"{part.chosen_elsewhere} was computed from {states}, and so from {symbols}."

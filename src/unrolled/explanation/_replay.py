@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..grid import StateAddress, StateGrid
+from ..grid import StateGrid
 from ..seq2seq import BEGIN, END, Seq2Seq
 
 
@@ -20,12 +20,16 @@ class Replay(NamedTuple):
         weights: attention of each target step, the step that ends the target included;
             (target_step, source_step).
         log_probability: of the target and END, in nats.
+        read: what the encoder's and the decoder's stack read, (step, batch, input).
+        start: h of each layer of the decoder before its first step, (layer, batch, hidden).
     """
 
     encoder: StateGrid
     decoder: StateGrid
     weights: Tensor
     log_probability: float
+    read: tuple[Tensor, Tensor]
+    start: Tensor
 
 
 @contextmanager
@@ -57,10 +61,12 @@ def replay(model: Seq2Seq, source: Sequence[int], target: Sequence[int]) -> Repl
         cell_state = encoder.cell_state if encoder.cell is not None else None
         hidden, cell = model.bridge(encoder.hidden_state, cell_state)
         state = model.decoder.start(encoder.output, encoder.mask, hidden, cell)
-        hiddens, cells, rows = [], [], []
+        hiddens, cells, rows, read_by_decoder = [], [], [], []
         log_probability = 0.0
         for read, written in zip([BEGIN, *target], [*target, END], strict=True):
             symbol = torch.tensor([read], device=device)
+            fed = [] if state.attentional is None else [state.attentional]
+            read_by_decoder.append(torch.cat([model.decoder.embedding(symbol), *fed], dim=-1))
             logits, weights, state = model.decoder.step(symbol, state)
             log_probability += logits[0].double().log_softmax(0)[written].item()
             hiddens.append(state.hidden)
@@ -75,14 +81,11 @@ def replay(model: Seq2Seq, source: Sequence[int], target: Sequence[int]) -> Repl
         ),
         weights=torch.stack(rows),
         log_probability=log_probability,
+        read=(embedded.transpose(0, 1), torch.stack(read_by_decoder)),
+        start=hidden,
     )
 
 
 def _plane(states: Sequence[Tensor]) -> Tensor:
     """(layer, batch, size) of each step as (layer, direction, step, batch, size)."""
     return torch.stack(list(states), dim=1).unsqueeze(1)
-
-
-def state_norms(grid: StateGrid) -> dict[StateAddress, float]:
-    """The Euclidean norm of each state of a run of one sample."""
-    return {address: torch.linalg.vector_norm(value[0].double()).item() for address, value in grid}

@@ -222,6 +222,8 @@ class _Reader:
                 first = [self.value(held)]
                 if name == "size" and isinstance(first[0], AddressTensor) and len(node.args) == 1:
                     shape = first[0].shape
+                    if not shape:
+                        raise SelectionFault("this is a single number, which has no axes")
                     return shape[moves.axis_of(self.value(node.args[0]), len(shape))]
                 if not words.known(name, function=False):
                     raise self.fault(node, f"there is no method {name!r}; {self.methods()}")

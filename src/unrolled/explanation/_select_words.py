@@ -20,7 +20,14 @@ _ONE = {
     )
 }
 _MANY = {"chunk": moves.chunk, "split": moves.split}
-_OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # PyTorch takes NumPy's words too
+# PyTorch takes NumPy's words too, and has names of its own for some arguments.
+_OTHER_NAMES = {
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "size": "shape",
+    "split_size": "sizes",
+    "split_size_or_sections": "sizes",
+}
 
 
 class Extremes(NamedTuple):
@@ -58,6 +65,7 @@ def _reduction(how: str) -> Callable[..., Any]:
         if pair and isinstance(dim, tuple | list):
             raise SelectionFault(f"{how} takes one dim at a time")
         found = [moves.axis_of(one, axes) for one in moves.integers((dim,), "dim")]
+        found = found or list(range(axes))  # PyTorch takes no axes for all of them
         if len(set(found)) != len(found):
             raise SelectionFault(f"{how} names an axis twice")
         made = array.reduced(found, keepdim, how) if axes else array
@@ -116,7 +124,8 @@ def _arange(*bounds: Any) -> Any:
 
 
 METHODS = (*_ONE, *_MANY, *REDUCTIONS)
-FUNCTIONS = ("cat", "stack", "arange", *METHODS)
+_METHODS_ONLY = ("view", "expand", "contiguous")
+FUNCTIONS = ("cat", "stack", "arange", *(name for name in METHODS if name not in _METHODS_ONLY))
 _JOIN: dict[str, Callable[..., Any]] = {"cat": _cat, "stack": _stack, "arange": _arange}
 _SAME = {"concat": "cat", "concatenate": "cat"}
 
@@ -161,6 +170,8 @@ def _arguments_of_join(
             raise SelectionFault("arange takes (end), (start, end) or (start, end, step)")
         return list(given), {}
     named = {_OTHER_NAMES.get(key, key): value for key, value in named.items()}
+    first = [named.pop("tensors")] if "tensors" in named and not given else []
+    given = [*first, *given]
     if len(given) + len(named) > 2 or not given or set(named) - {"dim"}:
         raise SelectionFault(f"{name} takes (tensors, dim)")
-    return list(given), named
+    return given, named

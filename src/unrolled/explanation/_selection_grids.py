@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..grid import StackShape, StateAddress
 from ._grid_part import GridPart, grid_part
 from ._selection_words import listed
+from ._shown_states import ShownStates
 from ._table_part import TablePart
 
 MOST_GRIDS = 6
@@ -18,6 +20,7 @@ def selection_grids(
     lengths: Sequence[int],
     selected: Sequence[frozenset[StateAddress]],
     chosen: StateAddress | None = None,
+    shown: ShownStates | None = None,
 ) -> tuple[GridPart | TablePart, ...]:
     """Samples of one length of which the same states are taken share a grid.
 
@@ -27,14 +30,19 @@ def selection_grids(
         lengths: real steps of each sample.
         selected: the states taken of each sample.
         chosen: the state whose receptive field is marked in each grid.
+        shown: what is told of each state in numbers; then each sample has a grid of its own.
     """
-    alike: dict[tuple[int, frozenset[StateAddress]], list[int]] = {}
-    for sample, key in enumerate(zip(lengths, selected, strict=True)):
-        alike.setdefault(key, []).append(sample)
+    alike: dict[tuple[int, frozenset[StateAddress], int], list[int]] = {}
+    for sample, (length, taken) in enumerate(zip(lengths, selected, strict=True)):
+        own = 0 if shown is None else sample
+        alike.setdefault((length, taken, own), []).append(sample)
     parts: list[GridPart | TablePart] = []
-    for (length, taken), samples in list(alike.items())[:MOST_GRIDS]:
+    for (length, taken, sample), samples in list(alike.items())[:MOST_GRIDS]:
         name = "each sample" if len(alike) == 1 else listed("sample", samples)
-        parts.append(grid_part(shape, steps, length, name=name, selected=taken, chosen=chosen))
+        values: Mapping[str, Any] = {} if shown is None else shown.of(sample)
+        parts.append(
+            grid_part(shape, steps, length, name=name, selected=taken, chosen=chosen, **values)
+        )
     rest = list(alike.values())[MOST_GRIDS:]
     if rest:
         rows = tuple((listed("sample", samples),) for samples in rest[:MOST_GRIDS])

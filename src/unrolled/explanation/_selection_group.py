@@ -44,11 +44,12 @@ class SelectionGroup:
 
     def elements(self, samples: Collection[int] | None = None) -> npt.NDArray[np.int64]:
         """Flat indices of its elements, or of those that come from these samples."""
+        wanted = None if samples is None else set(samples)
         found = [
             array
             for one, arrays in self.places.items()
             for array in arrays
-            if samples is None or not one or set(one) & set(samples)
+            if wanted is None or not one or not wanted.isdisjoint(one)
         ]
         return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import UsageError
 from ..grid import StackShape, StateGrid
 from ._address_tensor import NOTHING
 from ._selection_part import MAKINGS
@@ -20,6 +21,7 @@ SURE = 0.99
 SHORTEST_RUN = 3
 """Otherwise a value counts only where so many neighbours, itself among them, fit in a row."""
 MOST_CANDIDATES = 64
+MOST_RIVALS = 2
 MOST_COMPARED = 50_000
 
 
@@ -51,17 +53,28 @@ def state_values(grid: StateGrid, codes: StateCodes) -> Values:
     found = np.full(codes.axes, np.nan)
     for kind, values in enumerate((grid.hidden, grid.cell)):
         if values is not None:
-            moved = _numbers(values).transpose(3, 0, 1, 2, 4)
+            moved = numbers_of(values).transpose(3, 0, 1, 2, 4)
             found[:, kind, ..., : moved.shape[-1]] = moved
     real = np.arange(grid.steps)[None, :] < grid.lengths[:, None]
     found[~np.broadcast_to(real[:, None, None, None, :], found.shape[:-1])] = np.nan
     return found.reshape(-1)
 
 
-def _numbers(array: Any) -> Values:
-    """The values of an array or a tensor, whatever its type, device and gradient."""
+def numbers_of(array: Any) -> Values:
+    """The values of an array or a tensor, whatever its type, device and gradient.
+
+    Raises:
+        UsageError: they are no real numbers, or there are none.
+    """
+    kind = str(array.dtype).removeprefix("torch.")
+    if "complex" in kind:
+        raise UsageError(f"the tensor is of {kind} and states are real; give .real or .imag of it")
     if hasattr(array, "detach"):
-        array = array.detach().cpu().double()
+        if array.device.type == "meta":
+            raise UsageError("the tensor is on the device 'meta', where nothing has a value")
+        return np.asarray(array.detach().to_dense().cpu().double())
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"the tensor is of {kind}, and states are numbers; give a numeric one")
     return np.asarray(array, np.float64)
 
 
@@ -80,11 +93,12 @@ class StateMatch:
         by: "computed" where no state fits, else nothing.
         shared: how many elements have a value that several states share.
         near: how many elements are near a state's value and not equal.
+        rivals: the codes that share the value of the first such element, a few of them.
     """
 
     def __init__(self, tensor: Any, values: Values, codes: StateCodes, lengths: Integers) -> None:
         self.codes = codes
-        given = _numbers(tensor)
+        given = numbers_of(tensor)
         finite = np.flatnonzero(np.isfinite(values))
         self.order = finite[np.argsort(values[finite], kind="stable")]
         self.sorted = values[self.order]
@@ -97,6 +111,10 @@ class StateMatch:
         equal = high > low
         several = high - low > 1
         self.shared = int(several.sum())
+        first = int(np.argmax(several)) if self.shared else 0
+        self.rivals: list[int] = []
+        if self.shared:
+            self.rivals = self.order[low[first] : high[first]][:MOST_RIVALS].tolist()
         sure = equal.sum() >= SURE * np.count_nonzero(flat)
         if not sure:
             alone = _run_lengths(found, last) < min(SHORTEST_RUN, last)
@@ -106,9 +124,10 @@ class StateMatch:
         if sure:
             self._resolve(found, np.flatnonzero(several), low, high, last, shortest=1)
         else:
-            room = TOLERANCE * np.maximum(np.abs(flat), 0.1)
-            low, high = self._between(flat - room, flat + room)
-            missing = np.flatnonzero((found == NOTHING) & (flat != 0))[:MOST_COMPARED]
+            known = np.where(np.isfinite(flat), flat, 0)
+            room = TOLERANCE * np.maximum(np.abs(known), 0.1)
+            low, high = self._between(known - room, known + room)
+            missing = np.flatnonzero((found == NOTHING) & (known != 0))[:MOST_COMPARED]
             self._resolve(found, missing, low, high, last, shortest=min(SHORTEST_RUN, last))
         self.near = int(((found != NOTHING) & ~equal).sum())
         short = np.flatnonzero(lengths < codes.steps)

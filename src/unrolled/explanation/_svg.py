@@ -11,6 +11,7 @@ from ._bridge_part import BridgePart
 from ._drawing import Drawing, stacked
 from ._grid_part import GridPart
 from ._grid_picture import grid_drawing
+from ._grid_values import describe_values
 from ._legend_picture import legend_drawing
 from ._lines_picture import lines_drawing
 from ._palette import Theme, themed_css
@@ -32,7 +33,7 @@ def _drawings(part: Part) -> list[Drawing]:
     heading = part_heading(part)
     match part:
         case GridPart():
-            said = wrap(describe_field(part), 100)
+            said = [*wrap(describe_field(part), 100), *wrap(describe_values(part, drawn=True), 100)]
             return [lines_drawing(heading, said), grid_drawing(part)]
         case AttentionPart():
             return [lines_drawing(heading, []), attention_drawing(part)]
@@ -53,8 +54,9 @@ def _drawings(part: Part) -> list[Drawing]:
 def render_svg(report: Report, theme: Theme = "auto") -> str:
     """The whole report as one SVG document; a single grid stands alone, with its key."""
     grids = report.of(GridPart)
-    field = any(grid.chosen for grid in grids)
-    if report.parts == grids and len(grids) == 1 and not field:
+    field = any(grid.field_of for grid in grids)
+    plain = not field and not any(grid.values for grid in grids)
+    if report.parts == grids and len(grids) == 1 and plain:
         drawings = [grid_drawing(grids[0])]
     else:
         drawings = [drawing for part in report.parts for drawing in _drawings(part)]

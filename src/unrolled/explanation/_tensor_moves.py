@@ -51,13 +51,18 @@ def integers(values: tuple[Any, ...], what: str) -> list[int]:
     """Sizes or axes, given one by one or as one tuple or list.
 
     Raises:
-        SelectionFault: one is no integer, or there is none.
+        SelectionFault: one is no integer, or nothing is given.
     """
-    if len(values) == 1 and isinstance(values[0], tuple | list):
-        values = tuple(values[0])
     if not values:
         raise SelectionFault(f"{what} is missing")
+    if len(values) == 1 and isinstance(values[0], tuple | list):
+        values = tuple(values[0])
     return [integer(value, what) for value in values]
+
+
+def _has_axes(array: Array, what: str) -> None:
+    if not array.ndim:
+        raise SelectionFault(f"{what} cuts along an axis, and a single number has none")
 
 
 def _different(axes: Sequence[int], what: str) -> None:
@@ -68,7 +73,7 @@ def _different(axes: Sequence[int], what: str) -> None:
 def reshape(array: Array, *shape: Any) -> Array:
     """Elements in C order in another shape; one size may be -1."""
     sizes = integers(shape, "the shape")
-    if sizes.count(-1) > 1 or min(sizes) < -1:
+    if sizes.count(-1) > 1 or min(sizes, default=0) < -1:
         raise SelectionFault("a shape has whole numbers and at most one -1")
     known = int(np.prod([size for size in sizes if size != -1], dtype=object))
     if -1 in sizes and known and array.size % known == 0:
@@ -95,7 +100,8 @@ def view(array: Array, *shape: Any) -> Array:
 
 def transpose(array: Array, dim0: object, dim1: object) -> Array:
     """Two axes exchanged."""
-    return array.swapaxes(axis_of(dim0, array.ndim), axis_of(dim1, array.ndim))
+    axes = axis_of(dim0, array.ndim), axis_of(dim1, array.ndim)
+    return array.swapaxes(*axes) if array.ndim else array
 
 
 def permute(array: Array, *dims: Any) -> Array:
@@ -141,7 +147,7 @@ def expand(array: Array, *sizes: Any) -> Array:
     """Axes of size 1 repeated, and axes put in front; -1 leaves an axis as it is."""
     wanted = integers(sizes, "the sizes")
     new = len(wanted) - array.ndim
-    if new < 0 or min(wanted) < -1 or -1 in wanted[:new]:
+    if new < 0 or min(wanted, default=0) < -1 or -1 in wanted[:new]:
         raise SelectionFault(f"expand has a size for each axis of {array.shape} and for new ones")
     shape = [
         old if size == -1 else size
@@ -162,10 +168,11 @@ def contiguous(array: Array) -> Array:
 def split(array: Array, sizes: Any, dim: object = 0) -> list[Array]:
     """Pieces of one size, the last one smaller, or of the sizes given."""
     axis = axis_of(dim, array.ndim)
-    length = array.shape[axis] if array.ndim else 1
+    _has_axes(array, "split")
+    length = array.shape[axis]
     if isinstance(sizes, tuple | list):
         lengths = integers((sizes,), "the sizes")
-        if sum(lengths) != length or min(lengths) < 0:
+        if sum(lengths) != length or min(lengths, default=0) < 0:
             raise SelectionFault(f"split's sizes must add up to {length}, the size of axis {axis}")
     else:
         size = integer(sizes, "the size")
@@ -180,6 +187,7 @@ def chunk(array: Array, chunks: object, dim: object = 0) -> list[Array]:
     number, axis = integer(chunks, "the number of chunks"), axis_of(dim, array.ndim)
     if number < 1:
         raise SelectionFault(f"chunk makes {number} pieces; it must be 1 or more")
+    _has_axes(array, "chunk")
     return split(array, max(1, -(-array.shape[axis] // number)), axis)
 
 
@@ -188,6 +196,8 @@ def gather(array: Array, dim: object, index: object) -> Array:
     axis = axis_of(dim, array.ndim)
     if not isinstance(index, np.ndarray) or index.ndim != array.ndim:
         raise SelectionFault(f"gather needs an index of {array.ndim} axes, as the tensor has")
+    if not array.ndim:
+        return gather(array.reshape(1), dim, index.reshape(1)).reshape(())
     fits = [index.shape[d] <= array.shape[d] for d in range(array.ndim) if d != axis]
     if not all(fits):
         raise SelectionFault(
@@ -211,10 +221,9 @@ def index(array: Array, item: Any) -> Array:
     items = list(item) if isinstance(item, tuple) else [item]
     items = [_as_index(one) for one in items]
     taken = sum(one is not None and one is not Ellipsis for one in items)
-    if sum(one is Ellipsis for one in items) > 1:
-        raise SelectionFault("one index has at most one '...'")
     if taken > array.ndim:
         raise SelectionFault(f"{taken} indices are too many for {array.ndim} axes, {array.shape}")
+    items = _with_one_ellipsis(items, all_taken=taken == array.ndim)
     rest = [slice(None)] * (array.ndim - taken)
     place = next((n for n, one in enumerate(items) if one is Ellipsis), None)
     items = [*items, *rest] if place is None else items[:place] + rest + items[place + 1 :]
@@ -226,7 +235,7 @@ def index(array: Array, item: Any) -> Array:
         plain.append(slice(None) if isinstance(one, np.ndarray) else one)
         if not isinstance(one, int):
             lists.append(one if isinstance(one, np.ndarray) else slice(None))
-    array = array[tuple(plain)]
+    array = array[(*plain, ...)]  # with the dots a single element is an array too
     if not any(isinstance(one, np.ndarray) for one in lists):
         return array
     try:
@@ -236,6 +245,15 @@ def index(array: Array, item: Any) -> Array:
     kept = [n for one, n in zip(lists, array.shape, strict=True) if isinstance(one, slice)]
     check_size(int(np.prod([*shape, *kept], dtype=object)), "this index")
     return contiguous(array[tuple(lists)])
+
+
+def _with_one_ellipsis(items: list[Any], all_taken: bool) -> list[Any]:
+    """The first '...' alone; PyTorch lets others stand where they stand for no axes."""
+    places = [place for place, one in enumerate(items) if one is Ellipsis]
+    for place in places[1:]:
+        if not all_taken and any(one is not Ellipsis for one in items[place:]):
+            raise SelectionFault("one index has at most one '...'")
+    return [one for place, one in enumerate(items) if place not in places[1:]]
 
 
 def _as_index(item: Any) -> Any:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
-from torch.overrides import TorchFunctionMode
 
 from ..errors import UsageError
 from ..grid import Layout, StackShape
 from ._address_tensor import NOTHING
+from ._function_call import WithoutDropout, at_rest, call_function
 from ._recurrent_layer import stack_shape
 from ._selection_part import MAKINGS, Making
 from ._state_codes import Integers, StateCodes
@@ -44,6 +42,7 @@ class TracedFunction:
         sources: the codes of each element of the result, (*shape, source).
         by: what made each element, a bit for each of `MAKINGS`.
         unseen: how many elements were too many to be followed.
+        called: the input of the layer, its initial state and the lengths it was told.
     """
 
     def __init__(self, function: Callable[..., Any], layer: Any, x: Any, lengths: Any) -> None:
@@ -53,6 +52,7 @@ class TracedFunction:
         self.lengths: tuple[int, ...] = ()
         self.calls = 0
         self.leaf: Tensor | None = None
+        self.called: tuple[Any, Any, Any] = (None, None, None)
         self.values: list[npt.NDArray[Any]] = []
         results = [self._run(function, x, lengths, run) for run in range(RUNS)]
         self.unseen = 0
@@ -72,11 +72,11 @@ class TracedFunction:
             with (
                 torch.random.fork_rng(devices=[]),
                 torch.enable_grad(),
-                _at_rest(function),
-                _WithoutDropout(),
+                at_rest(function),
+                WithoutDropout(),
             ):
                 torch.manual_seed(0)
-                found = function(*_arguments(function, x, lengths))
+                found = call_function(function, x, lengths)
         finally:
             handle.remove()
         if self.leaf is None:
@@ -88,6 +88,8 @@ class TracedFunction:
             raise UsageError(
                 f"the function returned {_described(found)}; return the one tensor to explain"
             )
+        if found.layout != torch.strided:
+            found = found.to_dense()
         if not found.is_floating_point():
             raise UsageError(
                 f"the function returned a tensor of {found.dtype}, which holds no states; return "
@@ -115,7 +117,10 @@ class TracedFunction:
         x = given[0] if given else named["input"]
         packed = isinstance(x, PackedSequence)
         told = named.get("lengths", given[2] if len(given) > 2 else None)
+        self.called = (x, named.get("hx", given[1] if len(given) > 1 else None), told)
         batched, steps, self.lengths = _sizes(self.layer, x, told)
+        if not self.lengths:
+            raise UsageError("the layer was given no samples; give an x of at least one")
         self.codes = StateCodes(self.shape, steps, len(self.lengths))
         layout = Layout(
             self.shape.num_layers,
@@ -130,9 +135,12 @@ class TracedFunction:
                 f"the run has {size:,} units of states and at most {MOST_STATES:,} are followed; "
                 "give an x of fewer steps or samples"
             )
-        places = torch.randperm(size, generator=chance)
-        even = size + size % 2  # so that no value is 0, which padding has
-        leaf = ((places.to(hidden.dtype) + 0.5) / even * 2 - 1).to(hidden.device)
+        # Apart from each other, so that a value tells its unit, yet not evenly: a sum of evenly
+        # spread values could be the value of another unit. None is 0, which padding has.
+        places = torch.randperm(size, generator=chance).double()
+        aside = 0.4 * (2 * torch.rand(size, generator=chance, dtype=torch.float64) - 1)
+        even = size + size % 2
+        leaf = ((places + 0.5 + aside) / even * 2 - 1).to(hidden.device, hidden.dtype)
         self.values.append(leaf.cpu().numpy())
         self.leaf = leaf.requires_grad_()
 
@@ -162,7 +170,7 @@ class TracedFunction:
                 "explain the tensor it depends on"
             )
         (shape,) = shapes
-        values = [found.detach().cpu().numpy().reshape(-1) for found, _ in results]
+        values = [found.detach().cpu().double().numpy().reshape(-1) for found, _ in results]
         codes = np.stack([_codes_of(*pair) for pair in zip(values, self.values, strict=True)])
         zero = np.stack(values) == 0
         rows: list[tuple[list[int], np.uint8]] = []
@@ -183,12 +191,46 @@ class TracedFunction:
             else:
                 self.unseen += 1
                 rows.append(([], _bit("computed")))
+        for place, sample in self._unpacked_padding(rows, zero.all(axis=0), shape):
+            rows[place] = ([self._known().padding + sample], np.uint8(0))
         width = max((len(row) for row, _ in rows), default=1) or 1
         sources = np.full((len(rows), width), NOTHING, np.int64)
         for place, (row, _) in enumerate(rows):
             sources[place, : len(row)] = row
         by = np.array([bit for _, bit in rows], np.uint8)
         return sources.reshape(*shape, width), by.reshape(shape)
+
+    def _unpacked_padding(
+        self,
+        rows: Sequence[tuple[list[int], np.uint8]],
+        zero: npt.NDArray[np.bool_],
+        shape: tuple[int, ...],
+    ) -> list[tuple[int, int]]:
+        """The elements that are padding, and of which sample, where a packed output was unpacked.
+
+        Packed, no padding leaves the layer that could be followed: pad_packed_sequence makes its
+        zeros. They are known by the row, all 0, of a shorter sample, where the other elements
+        tell which axis is the batch.
+        """
+        codes = self._known()
+        if not isinstance(self.called[0], PackedSequence) or len(shape) < 2 or zero.size == 0:
+            return []
+        empty = np.all(zero.reshape(-1, shape[-1]), axis=1)
+        alone = np.array([row[0] if len(row) == 1 else -1 for row, _ in rows])
+        alone = alone.reshape(empty.size, -1)
+        real = (alone >= 0) & (alone < codes.padding)
+        samples = alone // int(np.prod(codes.axes[1:]))
+        place = np.indices(shape[:-1]).reshape(len(shape) - 1, -1)
+        for axis, size in enumerate(shape[:-1]):
+            index = np.broadcast_to(place[axis][:, None], alone.shape)
+            if size == codes.batch and real.any() and (samples[real] == index[real]).all():
+                return [
+                    (int(row) * shape[-1] + column, int(place[axis][row]))
+                    for row in np.flatnonzero(empty)
+                    if self.lengths[place[axis][row]] < codes.steps
+                    for column in range(shape[-1])
+                ]
+        return []
 
     def _by_gradient(
         self, results: Sequence[tuple[Tensor, Tensor]], place: int
@@ -291,53 +333,9 @@ def _packed_like(output: Tensor, packed: PackedSequence) -> PackedSequence:
     )
 
 
-def _arguments(function: Callable[..., Any], x: Any, lengths: Any) -> tuple[Any, ...]:
-    """What the function is called with: x, and the lengths where it takes a second argument."""
-    given = tuple(x) if isinstance(x, tuple | list) and not isinstance(x, PackedSequence) else (x,)
-    if lengths is None:
-        return given
-    called = function.forward if isinstance(function, nn.Module) else function
-    try:
-        inspect.signature(called).bind(*given, lengths)
-    except (TypeError, ValueError):
-        return given
-    return (*given, lengths)
-
-
-class _WithoutDropout(TorchFunctionMode):
-    """Lets every dropout pass its input on, in a function of which no module is known too."""
-
-    _NAMES = frozenset(
-        f"{kind}{place}"
-        for kind in ("dropout", "dropout1d", "dropout2d", "dropout3d")
-        for place in ("", "_")
-    ) | {"alpha_dropout", "feature_dropout", "feature_alpha_dropout", "native_dropout"}
-
-    def __torch_function__(
-        self, function: Any, types: Any, given: Any = (), named: dict[str, Any] | None = None
-    ) -> Any:
-        named = named or {}
-        if getattr(function, "__name__", "") in self._NAMES:
-            return given[0] if given else named["input"]
-        return function(*given, **named)
-
-
-@contextmanager
-def _at_rest(function: Any) -> Iterator[None]:
-    """The module that a function is, or is a method of, in evaluation; afterwards as it was."""
-    owner = getattr(function, "__self__", function)
-    modules = list(owner.modules()) if isinstance(owner, nn.Module) else []
-    modes = [module.training for module in modules]
-    for module in modules:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode
-
-
 def _described(found: Any) -> str:
-    if isinstance(found, tuple | list):
-        return f"{len(found)} things"
-    return f"a {type(found).__name__}"
+    if isinstance(found, PackedSequence):
+        return "a PackedSequence, which pad_packed_sequence unpacks"
+    if isinstance(found, tuple | list | dict):
+        return f"a {type(found).__name__} of {len(found)}"
+    return f"something of type {type(found).__name__}"

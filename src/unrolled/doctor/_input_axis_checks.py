@@ -156,10 +156,7 @@ def _takes_more(seen: Observation) -> bool:
         return False
     args, keywords = seen.examples.call()
     left = list(parameters.values())[len(args) :]
-    return any(
-        one.name not in keywords and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
-        for one in left
-    )
+    return any(one.name not in keywords for one in left)
 
 
 CHECKS = (

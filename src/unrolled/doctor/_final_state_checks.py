@@ -71,12 +71,15 @@ def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
         if not run.bidirectional or run.steps < 2:
             continue
         looked = True
+        known = False
         for reader in _summaries(seen, run):
             steps = taken_steps(seen, reader, run, 1)
             if steps is None or len(steps) != reader.samples:
                 continue
             ends = [seen.length_of(run, sample) - 1 for sample in range(reader.samples)]
-            if code_of_reverse(seen, run, reader, steps, ends) != code:
+            told = code_of_reverse(seen, run, reader, steps, ends)
+            known = known or told is not None
+            if told != code:
                 continue
             name = run.module or "the layer"
             which = (
@@ -99,7 +102,7 @@ def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
                 steps=ends[0] + 1,
             )
             break
-        else:
+        if not known:
             yield from _picked_last(seen, run, code)
     if not looked and not any(run.bidirectional for run in seen.runs):
         return
@@ -122,8 +125,10 @@ def _picked_last(seen: Observation, run: LayerRun, code: str) -> Iterator[Findin
         return
     (steps, picks), name = found.popitem(), run.module or "the layer"
     ends = [length - 1 for length in _lane_lengths(seen, run)]
+    if code not in _codes_of_steps(run, list(steps), ends):
+        return
     reader = next((r for r in seen.readers for p in picks if _uses(r, run, p)), None)
-    if reader is None or code_of_reverse(seen, run, reader, list(steps), ends) != code:
+    if reader is None:
         return
     where = f"step {steps[0]}" if len(set(steps)) == 1 else f"steps {_shown(list(steps))}"
     yield finding(
@@ -192,14 +197,18 @@ def code_of_reverse(
         steps: taken, by sample.
         ends: last real steps, by sample.
     """
-    last = run.steps - 1
     if all(step == 0 for step in steps):
         return None
     if _same_symbol(seen, steps) and _follows_symbol(seen, run, reader, steps):
         return "M29"
-    if all(step == last for step in steps) and last > 0:
-        return "M01"
-    return "M02" if steps == ends else None
+    return next(iter(_codes_of_steps(run, steps, ends)), None)
+
+
+def _codes_of_steps(run: LayerRun, steps: list[int], ends: list[int]) -> list[str]:
+    """Which mistake it is by the steps alone."""
+    if run.steps > 1 and all(step == run.steps - 1 for step in steps):
+        return ["M01"]
+    return ["M02"] if steps == ends and any(steps) else []
 
 
 def _same_symbol(seen: Observation, steps: list[int]) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 
 from ._check import CannotTell, Check, finding
+from ._entry import Entry
 from ._finding import Finding, Severity
+from ._flow import places_of_ids
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, significant
 
@@ -83,8 +85,9 @@ def _reversing_run(seen: Observation, place: int) -> LayerRun | None:
 def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> Severity | None:
     """How sure it is that a result is meant for what comes next in an input; None where not at all.
 
-    It is where the target says so: where it is the input one step on. Without a target it is where
-    an input of its own is decoded from the states of another. Where the same symbols go in and come
+    It is where the target says so, or an argument that is looked up nowhere: where it is the input
+    one step on. Without a target it is where an input of its own is decoded from the states of
+    another. Where the same symbols go in and come
     out it may be, and as well it may be a model that fills gaps.
     """
     entry = seen.examples.entries[place]
@@ -109,6 +112,8 @@ def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> Sever
             return None
     if entry.kind != "ids":
         return None
+    if _next_is_given(seen, entry):
+        return "error"
     decoded = False
     for reader in seen.layer_readers:
         if reader.kind == "h_0" and reader.run is not None and reader.run.bidirectional:
@@ -131,6 +136,22 @@ def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> Sever
     }
     symbols = bool(tables) and len(sizes) == 1 and result.shape[-1] in sizes
     return "note" if symbols and len(seen.examples.entries) == 1 else None
+
+
+def _next_is_given(seen: Observation, entry: Entry) -> bool:
+    """Whether another argument is the symbols of an input one step on, and no input of a layer."""
+    own = entry.ids()
+    if own.dim() != 2 or own.shape[1] < 3:
+        return False
+    placed = [places_of_ids(one.ids, seen.examples) for one in seen.cut.recorder.lookups]
+    known = {found[0] for found in placed if found is not None}
+    for place, other in enumerate(seen.examples.entries):
+        if other is entry or other.kind != "ids" or place in known or other.ids().dim() != 2:
+            continue
+        wanted = other.ids()
+        if wanted.shape == own.shape and torch.equal(wanted[:, :-1], own[:, 1:]):
+            return True
+    return False
 
 
 def _bidirectional_or_tell(seen: Observation) -> Iterator[Finding]:

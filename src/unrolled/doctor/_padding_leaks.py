@@ -194,7 +194,9 @@ def _alone(seen: Observation) -> Leak | None:
     examples, main = seen.examples, seen.main
     if main is None or main.packed is not None or main.batch_dim is None or main.time_dim is None:
         return None
-    if examples.lengths is None or examples.padded_left or examples.lengths_leaf is None:
+    if examples.lengths is None or examples.padded_left:
+        return None
+    if examples.lengths_leaf is None and examples.mask_leaf is None and main.kind != "ids":
         return None
     lengths = examples.lengths
     sample = min(range(len(lengths)), key=lambda k: lengths[k])

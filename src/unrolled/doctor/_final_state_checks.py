@@ -318,7 +318,7 @@ def _last_symbol_counts(seen: Observation, reader: Reader, lengths: list[int]) -
     if main is None or main.kind != "ids" or main.batch_dim is None or main.time_dim is None:
         return False
     place = next(k for k, one in enumerate(seen.whole_results) if one is reader)
-    symbols = main.tensor.unique()
+    symbols = torch.unique(main.tensor)
     moved = main.tensor.clone()
     rows = moved.movedim((main.batch_dim, main.time_dim), (0, 1))
     if rows.dim() != 2:

@@ -41,9 +41,9 @@ class Reading:
             model: any.
         """
         try:
-            parameters = inspect.signature(model.forward).parameters.values()
+            parameters = list(inspect.signature(model.forward).parameters.values())
         except (TypeError, ValueError):
-            parameters = ()
+            parameters = []
         names = [
             one.name
             for one in parameters
@@ -69,7 +69,7 @@ class Reading:
             name = getattr(key, "key", getattr(key, "name", None))
             if isinstance(name, str):
                 return name
-        place = getattr(path[1], "idx", None) if len(path) > 1 else None
+        place: int | None = getattr(path[1], "idx", None) if len(path) > 1 else None
         in_args = getattr(path[0], "idx", None) == 0
         if in_args and place is not None and place < len(self.parameters):
             return self.parameters[place]

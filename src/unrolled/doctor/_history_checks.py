@@ -70,12 +70,6 @@ def _asked_twice(seen: Observation) -> None:
         )
 
 
-def second_call(seen: Observation) -> tuple[Trial, Trial]:
-    model = seen.runner.patient.fresh()
-    first = seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
-    return first, seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
-
-
 def kept_state(seen: Observation) -> Iterator[Finding]:
     """M20: the state of one call starts the next.
 
@@ -83,7 +77,7 @@ def kept_state(seen: Observation) -> Iterator[Finding]:
         seen: the model.
     """
     _asked_twice(seen)
-    first, second = second_call(seen)
+    first, second = seen.two_calls
     found = starts_moved(first, second)
     if found is None:
         return
@@ -132,13 +126,13 @@ def undetached(seen: Observation) -> Iterator[Finding]:
         seen: the model.
     """
     _asked_twice(seen)
+    if starts_moved(*seen.two_calls) is None:
+        return
     model = seen.runner.patient.fresh()
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
     first = seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
     second = seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
-    if starts_moved(first, second) is None:
-        return
     for one, other in zip(first.recorder.runs, second.recorder.runs, strict=False):
         hanging = [s for s in (other.h_0, other.c_0) if s is not None and s.requires_grad]
         earlier = [t for t in (one.h_n, one.output, one.c_n) if t is not None and t.requires_grad]

@@ -9,7 +9,7 @@ import torch
 
 from ._check import CannotTell, Check, finding
 from ._finding import Finding
-from ._history_checks import second_call, starts_moved
+from ._history_checks import starts_moved
 from ._layer_run import LayerRun
 from ._observation import Observation, Reader
 from ._sample_sources import leads_to, states_viewed, swapped_source
@@ -139,7 +139,7 @@ def _goes_on(seen: Observation, run: LayerRun) -> bool:
     """
     if _takes_more(seen) and any(_is_state(reader, run) for reader in seen.results):
         return True
-    return seen.runner.patient.copied and starts_moved(*second_call(seen)) is not None
+    return seen.runner.patient.copied and starts_moved(*seen.two_calls) is not None
 
 
 def _is_state(reader: Reader, run: LayerRun) -> bool:

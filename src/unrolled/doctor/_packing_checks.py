@@ -70,7 +70,8 @@ def padded_otherwise(seen: Observation) -> Iterator[Finding]:
             mixing = any(("output", run.index) in taken for taken in foreign.values())
             mixing = mixing and sorted_order(seen, reader) is None
         elif reader.tensor.dim() >= 1:
-            mixing = padded.steps_first and _steps_apart(reader, run)
+            otherwise = padded.steps_first or padded.packed_steps_first
+            mixing = bool(otherwise) and _steps_apart(reader, run)
         mixing = mixing or _given_otherwise(seen, reader, run, padded)
         if mixing:
             order = "(step, batch, …)" if padded.steps_first else "(batch, step, …)"

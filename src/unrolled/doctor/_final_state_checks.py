@@ -51,8 +51,19 @@ def _summaries(seen: Observation, run: LayerRun) -> Iterator[Reader]:
     for reader in seen.readers:
         if reader.run is not None and reader.run.index <= run.index:
             continue
-        if reader.samples == run.lanes and reader.batch_axis is not None:
+        if reader.samples != run.lanes or reader.batch_axis is None:
+            continue
+        if reader.kind != "result" or not _is_part(seen, reader):
             yield reader
+
+
+def _is_part(seen: Observation, reader: Reader) -> bool:
+    """Whether a result is a piece of another one, such as the last of the tags beside all."""
+    own = reader.tensor.detach()
+    return any(
+        other.tensor.numel() > own.numel() and bool(torch.isin(own, other.tensor.detach()).all())
+        for other in seen.results
+    )
 
 
 def _shown(steps: list[int]) -> str:
@@ -127,7 +138,8 @@ def _picked_last(seen: Observation, run: LayerRun, code: str) -> Iterator[Findin
     ends = [length - 1 for length in _lane_lengths(seen, run)]
     if code not in _codes_of_steps(run, list(steps), ends):
         return
-    reader = next((r for r in seen.readers for p in picks if _uses(r, run, p)), None)
+    users = [r for r in seen.readers if r.kind != "result" or not _is_part(seen, r)]
+    reader = next((r for r in users for p in picks if _uses(r, run, p)), None)
     if reader is None:
         return
     where = f"step {steps[0]}" if len(set(steps)) == 1 else f"steps {_shown(list(steps))}"

@@ -11,6 +11,12 @@ from ._leak import Leak
 from ._observation import FAR, Observation, Reader, significant
 from ._padding_changed import alone, extended
 
+ROUNDING = 1e-13
+"""What is left of a gradient that cancels, as of weights that are masked and divided by their sum.
+
+Padding at the end is near to what reads it, so that no gradient fades to that on the way.
+"""
+
 
 def leaks(seen: Observation) -> list[Leak]:
     """Where padding is read.
@@ -62,7 +68,8 @@ def _read_pad(
             amounts = reader.reach(sample, position).entries.get(place)
             if amounts is None:
                 continue
-            read = [step for step in significant(amounts[sample], FAR) if step in pads]
+            least = FAR if left else ROUNDING
+            read = [step for step in significant(amounts[sample], least) if step in pads]
             if not read:
                 continue
             if len(read) == 1 and read[0] == length and steps - length > 1 and not left:

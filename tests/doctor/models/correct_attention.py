@@ -160,3 +160,44 @@ class TagProbabilities(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.gru(x)[0]).softmax(-1)
+
+
+@correct("set reader", "gru", lambda: (floats(3, 6, 4),))
+class SlotsThatCompete(nn.Module):
+    """Slot attention: slots share out each step, and each takes the mean of its share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(4, 6, batch_first=True)
+        self.key, self.query, self.value = (nn.Linear(6, 6) for _ in range(3))
+        self.slots = nn.Parameter(torch.randn(3, 6))
+        self.update = nn.GRUCell(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        memory, _ = self.rnn(x)
+        slots = self.slots.expand(len(x), -1, -1)
+        for _ in range(2):
+            shares = (self.key(memory) @ self.query(slots).mT).softmax(-1)
+            shares = shares / shares.sum(1, keepdim=True)
+            taken = shares.mT @ self.value(memory)
+            slots = self.update(taken.flatten(0, 1), slots.flatten(0, 1)).view_as(slots)
+        return slots
+
+
+@correct("classifier", "lstm", lambda: (floats(3, 7, 4),))
+class RoutedCapsules(nn.Module):
+    """Each step says to which capsule it belongs; its votes are summed over the steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(4, 4, batch_first=True, bidirectional=True)
+        self.votes = nn.Parameter(torch.randn(3, 8, 5) / 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        votes = torch.einsum("btd,jdo->btjo", self.lstm(x)[0], self.votes)
+        agreed = votes.new_zeros(votes.shape[:3])
+        for _ in range(2):
+            capsules = (agreed.softmax(2).unsqueeze(-1) * votes).sum(1)
+            capsules = capsules / (1 + capsules.norm(dim=-1, keepdim=True))
+            agreed = agreed + (votes * capsules.unsqueeze(1)).sum(-1)
+        return capsules.norm(dim=-1)

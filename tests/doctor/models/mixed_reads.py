@@ -70,6 +70,85 @@ class StepsForSamples(nn.Module):
         return self.head(output[:, -1])
 
 
+@pair(
+    "M14",
+    "tagger",
+    "gru",
+    "gru",
+    lambda: (floats(6, 4, 3), torch.tensor([6, 5, 3, 2])),
+    hints=lambda: {"batch_dim": 1},
+)
+class MeanOverSamples(nn.Module):
+    """Packed with the steps first and padded with the batch first; `mean(0)` is over samples."""
+
+    def __init__(self, right: bool) -> None:
+        super().__init__()
+        self.right = right
+        self.gru = nn.GRU(3, 4, bidirectional=True)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+        output, lengths = pad_packed_sequence(self.gru(packed)[0], batch_first=not self.right)
+        if self.right:
+            return self.head(output.sum(0) / lengths.unsqueeze(1))
+        return self.head(output.mean(0))
+
+
+@pair(
+    "M02",
+    "classifier",
+    "gru",
+    "gru",
+    lambda: (ids(4, 7, 14, [4, 7, 2, 5]),),
+)
+class GatheredBesideMean(nn.Module):
+    """Gathered at the last real step, and beside it the mean over all of them."""
+
+    def __init__(self, right: bool) -> None:
+        super().__init__()
+        self.right = right
+        self.embed = nn.Embedding(14, 5, padding_idx=PAD)
+        self.gru = nn.GRU(5, 4, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, text: Tensor) -> Tensor:
+        lengths = (text != PAD).sum(1)
+        packed = pack_padded_sequence(self.embed(text), lengths, True, enforce_sorted=False)
+        output, h_n = self.gru(packed)
+        output, _ = pad_packed_sequence(output, batch_first=True)
+        last = output[torch.arange(len(text)), lengths - 1]
+        if self.right:
+            last = torch.cat([h_n[0], h_n[1]], -1)
+        return self.head(torch.cat([last, output.sum(1) / lengths.unsqueeze(1)], 1))
+
+
+@pair(
+    "M23",
+    "classifier",
+    "gru",
+    "gru",
+    lambda: (ids(4, 6, 14, [4, 6, 2, 5]), torch.tensor([4, 6, 2, 5])),
+    also={"M10": "the more padding, the less is left for the real steps"},
+)
+class MaskedAndNotDivided(nn.Module):
+    """Masked after the softmax, which has given the padding its share already."""
+
+    def __init__(self, right: bool) -> None:
+        super().__init__()
+        self.right = right
+        self.embed = nn.Embedding(14, 5, padding_idx=PAD)
+        self.gru = nn.GRU(5, 4, batch_first=True)
+        self.score, self.head = nn.Linear(4, 1), nn.Linear(4, 3)
+
+    def forward(self, text: Tensor, lengths: Tensor) -> Tensor:
+        output, _ = self.gru(self.embed(text))
+        weights = self.score(output).squeeze(-1).softmax(1) * real(lengths, text.size(1))
+        if self.right:
+            weights = weights / weights.sum(1, keepdim=True)
+        return self.head((weights.unsqueeze(-1) * output).sum(1))
+
+
 @pair("M16", "forecaster", "lstm", "encoder", lambda: (floats(4, 6, 2),))
 class ForecastFromHiddenAlone(nn.Module):
     """h goes on as it is, c begins at zero."""

@@ -43,6 +43,13 @@ class OfBatchAndDevice(Carrying):
         self.state = torch.zeros(1, n, 5, device=device, dtype=dtype)
 
 
+class ByFlag(Carrying):
+    def forward(self, x: Tensor, reset_state: bool = False) -> Tensor:
+        if reset_state:
+            self.state = None
+        return super().forward(x)
+
+
 class OfAPart(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +60,9 @@ class OfAPart(nn.Module):
         return result
 
 
-@pytest.mark.parametrize("kind", [WithoutArguments, InHumps, OfBatch, OfBatchAndDevice, OfAPart])
+@pytest.mark.parametrize(
+    "kind", [WithoutArguments, InHumps, OfBatch, OfBatchAndDevice, OfAPart, ByFlag]
+)
 def test_a_model_that_can_begin_anew_is_sound(kind: type[nn.Module]) -> None:
     assert diagnose(kind(), torch.randn(4, 6, 3), checks=["M20"]).ok
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ from ._finding import Finding
 from ._layer_run import LayerRun
 from ._observation import Observation
 from ._patient import SEED
-from ._resets import begin_anew
+from ._resets import begin_anew, reset_flag
 from ._trial import Trial
 
 
@@ -111,6 +112,14 @@ def _begins_anew(seen: Observation) -> bool:
     """
     model = seen.runner.patient.fresh()
     trials = []
+    flag = reset_flag(model, len(seen.examples.call()[0]))
+    if flag is not None:
+        model.forward = partial(model.forward, **{flag: True})
+        trials = [
+            seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
+            for _ in range(2)
+        ]
+        return starts_moved(*trials) is None
     for _ in range(2):
         seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
         if not begin_anew(model, seen.batch, seen.runner.patient.dtype):

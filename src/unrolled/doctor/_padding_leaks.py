@@ -206,9 +206,11 @@ def _alone(seen: Observation) -> Leak | None:
     if examples.lengths_leaf is None and examples.mask_leaf is None and main.kind != "ids":
         return None
     lengths = examples.lengths
-    sample = min(range(len(lengths)), key=lambda k: lengths[k])
-    if lengths[sample] >= (main.steps or 0) or lengths[sample] < 1:
+    # One step would be spread over all the steps of whatever stands beside it.
+    short = [k for k, length in enumerate(lengths) if 1 < length < (main.steps or 0)]
+    if not short:
         return None
+    sample = min(short, key=lambda k: lengths[k])
     try:
         results = seen.runner.plain(examples, alone(examples, sample))
     except Exception:

@@ -47,12 +47,29 @@ def begin_anew(model: nn.Module, batch: int, dtype: torch.dtype) -> bool:
 def _resets(module: nn.Module) -> Iterator[Callable[..., Any]]:
     own = [kind for kind in type(module).__mro__ if not _is_of_torch(kind)]
     for name in sorted({name for kind in own for name in vars(kind)}):
-        words = _HUMPS.sub("_", name.strip("_")).lower()
-        verb, *rest = words.split("_")
-        state = bool(rest) and set(rest) <= _STATES
-        whole = verb in ("reset", "clear") and not rest
-        if (whole or (verb in _VERBS and state)) and callable(getattr(module, name, None)):
+        if _says_reset(name) and callable(getattr(module, name, None)):
             yield getattr(module, name)
+
+
+def _says_reset(name: str) -> bool:
+    verb, *rest = _HUMPS.sub("_", name.strip("_")).lower().split("_")
+    if not rest:
+        return verb in ("reset", "clear")
+    return verb in _VERBS and set(rest) <= _STATES
+
+
+def reset_flag(model: nn.Module, given: int) -> str | None:
+    """The argument of a model that is False unless a call is to begin anew; None without one.
+
+    Args:
+        model: any.
+        given: how many positional arguments it is called with.
+    """
+    try:
+        parameters = list(inspect.signature(model.forward).parameters.values())[given:]
+    except (TypeError, ValueError):
+        return None
+    return next((p.name for p in parameters if p.default is False and _says_reset(p.name)), None)
 
 
 def _is_of_torch(kind: type) -> bool:

@@ -9,48 +9,53 @@ from ._finding import Finding
 from ._layer_run import LayerRun, SoftmaxCall
 from ._leak import Leak
 from ._observation import Observation, significant
+from ._weighted_sum import padding_counts, summed_axes
 
 
 def wrong_softmax(seen: Observation) -> Iterator[Finding]:
     """M22: attention weights that do not add up over the memory's steps.
 
+    A softmax is attention where its weights are summed along the steps of some layer; it is right
+    where it runs along the same axis. One that runs along no steps and is summed along none, such
+    as a gate or the probabilities of tags, is no attention.
+
     Args:
         seen: the model.
     """
     for softmax in _softmaxes(seen):
-        run = _memory_run(seen, softmax)
-        if run is None:
+        axes = {run.index: _step_axes(seen, softmax, run) for run in _memories(seen, softmax)}
+        along = {axis for found in axes.values() for axis, what in found.items() if what == "steps"}
+        if not along:
             continue
-        axes = _step_axes(seen, softmax, run)
-        over = axes.get(softmax.dim)
+        over = {found.get(softmax.dim) for found in axes.values()}
         size = softmax.scores.shape[softmax.dim]
-        named = run.module or "the layer"
-        if size == 1 and "steps" in axes.values():
+        shape = tuple(softmax.scores.shape)
+        run = next(seen.runs[k] for k, found in axes.items() if "steps" in found.values())
+        if size == 1:
             text = (
-                f"The softmax runs over axis {softmax.dim} of "
-                f"{tuple(softmax.scores.shape)}, which has "
-                "one element: every weight is 1."
+                f"The softmax runs over axis {softmax.dim} of {shape}, which has one element: "
+                "every weight is 1."
             )
-        elif over == "samples":
+        elif "samples" in over and "steps" not in over:
+            total = _row_sum(softmax, axes[run.index])
             text = (
-                f"The softmax runs over axis {softmax.dim} of "
-                f"{tuple(softmax.scores.shape)}, which is "
-                f"the batch: the weights of a sample add up to "
-                f"{_row_sum(softmax, axes):.3g} and not to 1."
-            )
-        elif over is None and "steps" in axes.values() and size > 1:
-            text = (
-                f"The softmax runs over axis {softmax.dim} of {tuple(softmax.scores.shape)}, along "
-                f"which the steps of {named} do not change."
-            )
-        elif over == "steps" and _contracted_otherwise(seen, softmax, axes):
-            text = (
-                f"The softmax runs over axis {softmax.dim} of "
-                f"{tuple(softmax.scores.shape)}, and the "
-                "weighted sum over another one."
+                f"The softmax runs over axis {softmax.dim} of {shape}, which is the batch: the "
+                f"weights of a sample add up to {total:.3g} and not to 1."
             )
         else:
-            continue
+            summed = summed_axes(seen, softmax)
+            memory = sorted(along & set(summed))
+            if softmax.dim in summed or not memory:
+                continue
+            if softmax.dim in summed[memory[0]].kept_by_other:
+                continue  # each of its classes weighs values of its own
+            run = next(seen.runs[k] for k, found in axes.items() if found.get(memory[0]) == "steps")
+            text = (
+                f"The softmax runs over axis {softmax.dim} of {shape}, along which the steps of "
+                f"{run.module or 'the layer'} do not change; the weighted sum runs over axis "
+                f"{memory[0]}."
+            )
+        named = run.module or "the layer"
         yield finding(
             "M22",
             "error",
@@ -67,12 +72,10 @@ def wrong_softmax(seen: Observation) -> Iterator[Finding]:
         return
 
 
-def _memory_run(seen: Observation, softmax: SoftmaxCall) -> LayerRun | None:
-    """The run whose states a softmax weighs: one of several steps that its scores are made of."""
+def _memories(seen: Observation, softmax: SoftmaxCall) -> list[LayerRun]:
+    """The runs of several steps whose states a softmax's scores are made of."""
     reach = seen.cut.flow.of(softmax.scores)
-    candidates = [seen.runs[index] for index in sorted(reach.outputs)]
-    candidates = [run for run in candidates if run.steps > 1]
-    return candidates[0] if candidates else None
+    return [seen.runs[index] for index in sorted(reach.outputs) if seen.runs[index].steps > 1]
 
 
 def attention_place(softmax: SoftmaxCall, run: LayerRun) -> str:
@@ -120,18 +123,18 @@ def _row_sum(softmax: SoftmaxCall, axes: dict[int, str]) -> float:
     return float(softmax.weights.detach().sum(steps).reshape(-1)[0])
 
 
-def _contracted_otherwise(seen: Observation, softmax: SoftmaxCall, axes: dict[int, str]) -> bool:
-    """Whether a square of queries and steps was normalised over the queries."""
-    steps = [axis for axis, what in axes.items() if what == "steps"]
-    if len(steps) < 2:
-        return False
-    for product in seen.cut.recorder.products:
-        left, right = product
-        if left is softmax.weights:
-            return softmax.dim != left.dim() - 1
-        if right is softmax.weights:
-            return softmax.dim != right.dim() - 2
-    return False
+def _memory_of_main(
+    seen: Observation, softmax: SoftmaxCall
+) -> tuple[LayerRun | None, dict[int, str]]:
+    """The run along whose steps a softmax runs, if it has read the first sequence; its axes.
+
+    Only of the first sequence it is known which steps are padding.
+    """
+    for run in _memories(seen, softmax):
+        axes = _step_axes(seen, softmax, run)
+        if axes.get(softmax.dim) == "steps" and run.index in seen.readers_of_main:
+            return run, axes
+    return None, {}
 
 
 def attended_padding(seen: Observation) -> Leak | None:
@@ -144,18 +147,14 @@ def attended_padding(seen: Observation) -> Leak | None:
     if lengths is None or main is None or seen.examples.padded_left:
         return None
     for softmax in _softmaxes(seen):
-        run = _memory_run(seen, softmax)
+        run, axes = _memory_of_main(seen, softmax)
         if run is None:
             continue
-        axes = _step_axes(seen, softmax, run)
         weights = softmax.weights.detach()
         batch = next((a for a, what in axes.items() if what == "samples"), None)
         if batch is None or weights.shape[batch] != seen.batch or weights.shape[softmax.dim] < 2:
             continue
-        if axes.get(softmax.dim) != "steps" or weights.shape[softmax.dim] not in (
-            main.steps,
-            max(lengths),
-        ):
+        if weights.shape[softmax.dim] not in (main.steps, max(lengths)):
             continue
         for lane in range(seen.batch):
             sample = lane
@@ -169,7 +168,9 @@ def attended_padding(seen: Observation) -> Leak | None:
                 if what == "steps" and axis != softmax.dim and row.shape[axis] == width:
                     row = row.narrow(axis, 0, length)
             most = float(row.abs().max())
-            if most > 1e-8:
+            if most > 1e-8 and padding_counts(
+                seen, seen.cut.recorder.softmaxes.index(softmax), batch, sample, length
+            ):
                 return Leak(
                     "M23",
                     attention_place(softmax, run),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._check import Check, finding
-from ._finding import Finding
+from ._finding import Finding, Severity
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, significant
 
@@ -18,11 +18,11 @@ _H_TO_C = (
 )
 
 
-def _holds_states_of(c_0: Tensor | None, source: LayerRun) -> bool:
-    """Whether c_0 is hidden states as they are; a learned layer of them is a way of its own."""
+def _holds_states_of(start: Tensor | None, source: LayerRun) -> bool:
+    """Whether a start is hidden states as they are; a learned layer of them is a way of its own."""
     hidden = [source.h_n] if source.output is None else [source.h_n, source.output]
     values = torch.cat([state.detach().flatten() for state in hidden])
-    return c_0 is not None and bool(torch.isin(c_0.detach(), values).all())
+    return start is not None and bool(torch.isin(start.detach(), values).all())
 
 
 def lost_cell(seen: Observation) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def lost_cell(seen: Observation) -> Iterator[Finding]:
             c_to_h = (at, "c_n") in into_h.finals
             h_to_c = (at, "h_n") in into_c.finals or at in into_c.outputs
             c_to_c = (at, "c_n") in into_c.finals
-            severity: str = "error"
+            severity: Severity = "error"
             to, origin = run.module or "the layer", source.module or "the layer"
             if c_to_h and not h_to_h:
                 what = f"h_0 of {to} is made of c_n of {origin}"
@@ -66,12 +66,14 @@ def lost_cell(seen: Observation) -> Iterator[Finding]:
                     f"{source.module or 'the layer'}, and its c_0 is zero"
                 )
                 severity = "warning" if run.module != source.module else "error"
+                if not _holds_states_of(run.h_0, source):
+                    severity = "note"  # a learned start, whose cell state is anybody's choice
             else:
                 continue
             told.add(source.module)
             yield finding(
                 "M16",
-                "error" if severity == "error" else "warning",
+                severity,
                 source.module,
                 "ID",
                 f"{what}.",

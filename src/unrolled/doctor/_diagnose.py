@@ -18,6 +18,7 @@ from ._finding import Finding, UnrunCheck
 from ._observation import FAR, Observation, significant
 from ._patient import Patient, stillness
 from ._precedence import told
+from ._reading import Reading
 from ._recorder import OutOfTime
 from ._report import Report
 from ._shorter import shorter
@@ -142,6 +143,7 @@ def _observed(
     seconds: float,
     said: list[str],
     with_target: bool,
+    reading: Reading | None = None,
 ) -> tuple[Observation | None, str | Finding | None]:
     """The model after its first runs, or why there are none."""
     if not args and not keywords:
@@ -150,14 +152,16 @@ def _observed(
             "least three samples"
         )
     failure: str | Finding | None = None
+    reading = Reading.of(patient.original) if reading is None else reading
     for dtype in (torch.float64, torch.float32):
         if dtype is torch.float32:
             patient.single()
-        examples = read_examples(args, keywords, dtype=dtype, **hints)
+        examples = read_examples(args, keywords, dtype=dtype, reading=reading, **hints)
         # A target fits the examples as they are.
         for tried in [examples] if with_target else shorter(examples):
             try:
                 seen = _first_runs(patient, tried, hints, seconds)
+                other = reading.after(seen)
             except OutOfTime:
                 return None, (
                     f"one call took longer than {seconds:g} seconds; give smaller "
@@ -168,6 +172,8 @@ def _observed(
                 # The full example speaks: a shorter one may be what the model refuses.
                 failure = _failure(patient, tried, reason)
                 continue
+            if other is not None:
+                return _observed(patient, args, keywords, hints, seconds, said, with_target, other)
             if dtype is torch.float32:
                 said.append(
                     "The model runs in single precision only, so that it was looked at in that."

@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from ..errors import UsageError
 from ._entry import Entry
+from ._reading import Reading, says_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,10 @@ class Examples:
     padded_left: bool = False
     assumptions: tuple[str, ...] = ()
     names: tuple[str, ...] = field(default=())
+    doubtful_leaf: int | None = None
+    """Whole numbers that were taken for the lengths, though nothing but their size says so."""
+    stray_zero: bool = False
+    """Whether symbols hold one 0 at the end of one sample, which was not taken for padding."""
 
     @property
     def main(self) -> Entry | None:
@@ -98,6 +103,7 @@ def read_examples(
     batch_dim: int | None = None,
     time_dim: int | None = None,
     dtype: torch.dtype | None = None,
+    reading: Reading | None = None,
 ) -> Examples:
     """Says what each argument is.
 
@@ -108,7 +114,9 @@ def read_examples(
         batch_dim: of sequences, if the caller knows it.
         time_dim: of sequences, if the caller knows it.
         dtype: what floats are turned into.
+        reading: what the model says of its arguments.
     """
+    reading = Reading() if reading is None else reading
     leaves, spec = pytree.tree_flatten((tuple(args), dict(keywords)), is_leaf=_is_leaf)
     leaves = [_turned(leaf, dtype) for leaf in leaves]
     names = _names(args, keywords)
@@ -128,24 +136,37 @@ def read_examples(
     if lengths is not None:
         _check_lengths(lengths, given, batch, main.steps if main is not None else None)
     found, where, mask, left = given, None, None, False
+    doubtful, stray = None, False
     if main is not None:
         steps = main.steps or 0
         if main.packed is not None:
             found = tuple(pad_packed_sequence(main.packed)[1].tolist())
-        for place, leaf in enumerate(leaves):
-            whole = _whole(leaf) if not isinstance(leaf, PackedSequence) else None
-            fits = whole is not None and len(whole) == batch
-            if fits and whole is not None and all(1 <= n <= steps for n in whole):
-                if found is None or found == whole:
-                    found, where = whole, place
-                    if given is None:
-                        said.append(f"{names[place]} was taken for the lengths.")
-                break
         contents = (
             _padding_lengths(main.ids())
             if main.kind == "ids"
             else _padding_lengths(main.by_place(main.tensor) != 0)
         )
+        stray = main.kind == "ids" and contents is not None and _is_stray(contents, steps)
+        stray = stray and not reading.zero_pads
+        keys = reading.keys(args, keywords, _is_leaf)
+        able = {}
+        for place, leaf in enumerate(leaves):
+            whole = _whole(leaf) if not isinstance(leaf, PackedSequence) else None
+            fits = whole is not None and len(whole) == batch and place not in reading.no_lengths
+            if fits and whole is not None and all(1 <= n <= steps for n in whole):
+                able[place] = whole
+        named = [place for place in able if says_lengths(keys[place])]
+        # What stands in the sequence itself says more than numbers of any other name.
+        alike = [p for p in able if contents is not None and contents[0] == able[p]]
+        sure = [p for p in able if found is not None and found == able[p]] + alike + named
+        for place in [*sure, *able][:1]:
+            if place not in sure and found is None and contents is not None and not stray:
+                break
+            if found is None or found == able[place]:
+                doubtful = None if place in sure else place
+                found, where = able[place], place
+                if given is None:
+                    said.append(f"{names[place]} was taken for the lengths.")
         at_start = contents is not None and contents[1]
         for place, leaf in enumerate(leaves):
             counted = _mask_lengths(leaf, batch, steps, at_start)
@@ -155,26 +176,28 @@ def read_examples(
                     said.append(f"{names[place]} was taken for the mask of real steps.")
                 found = counted[0]
                 break
-        if found is None and main.kind == "ids":
-            padded = _padding_lengths(main.ids())
-            if padded is not None:
-                found, left = padded
+        if found is None and main.kind == "ids" and stray:
+            said.append(
+                f"{main.name} holds one 0, at the end of a sample, which was taken for a symbol; "
+                "give lengths if it is padding."
+            )
+        elif found is None and main.kind == "ids":
+            if contents is not None:
+                found, left = contents
                 side = "start" if left else "end"
                 said.append(
                     f"{main.name} holds zeros at the {side} of samples, which were taken for "
                     "padding."
                 )
         elif found is not None and main.kind == "ids" and not left:
-            counted = _padding_lengths(main.ids())
-            left = counted is not None and counted[1] and counted[0] == found
-        if found is None and main.kind == "floats" and main.batch_dim is not None:
-            padded = _padding_lengths(main.by_place(main.tensor) != 0)
-            if padded is not None:
-                found, left = padded
-                said.append(
-                    f"{main.name} holds zeros at the {'start' if left else 'end'} of samples, "
-                    "which were taken for padding."
-                )
+            left = contents is not None and contents[1] and contents[0] == found
+        floats = main.kind == "floats" and main.batch_dim is not None
+        if found is None and floats and contents is not None:
+            found, left = contents
+            said.append(
+                f"{main.name} holds zeros at the {'start' if left else 'end'} of samples, "
+                "which were taken for padding."
+            )
     if (
         batch_dim is None
         and main is not None
@@ -196,6 +219,8 @@ def read_examples(
         left,
         tuple(said),
         tuple(names),
+        doubtful,
+        stray and found is None,
     )
 
 
@@ -344,6 +369,11 @@ def _mask_lengths(
         if found is not None and found[1] == left:
             return found
     return (tuple([steps] * batch), False) if bool(mask.all() or (~mask).all()) else None
+
+
+def _is_stray(contents: tuple[tuple[int, ...], bool], steps: int) -> bool:
+    """Whether one 0 is all that looks like padding."""
+    return len(contents[0]) > 1 and sum(steps - length for length in contents[0]) == 1
 
 
 def _padding_lengths(values: Tensor) -> tuple[tuple[int, ...], bool] | None:

@@ -13,6 +13,13 @@ from ._examples import Examples
 from ._finding import Finding
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, Reader, significant
+from ._operations import Pick
+
+_BEGINS_AT_THE_END = (
+    "The reverse direction of {} begins at the end of a sample: its state there has read one "
+    "symbol only. Its last state stands at step 0, and in hidden_state."
+)
+_BOTH_ENDS = "summary = torch.cat([h_n[-2], h_n[-1]], dim=-1)  # top layer: forward, reverse"
 
 
 def taken_steps(
@@ -44,8 +51,19 @@ def _summaries(seen: Observation, run: LayerRun) -> Iterator[Reader]:
     for reader in seen.readers:
         if reader.run is not None and reader.run.index <= run.index:
             continue
-        if reader.samples == run.lanes and reader.batch_axis is not None:
+        if reader.samples != run.lanes or reader.batch_axis is None:
+            continue
+        if reader.kind != "result" or not _is_part(seen, reader):
             yield reader
+
+
+def _is_part(seen: Observation, reader: Reader) -> bool:
+    """Whether a result is a piece of another one, such as the last of the tags beside all."""
+    own = reader.tensor.detach()
+    return any(
+        other.tensor.numel() > own.numel() and bool(torch.isin(own, other.tensor.detach()).all())
+        for other in seen.results
+    )
 
 
 def _shown(steps: list[int]) -> str:
@@ -64,12 +82,15 @@ def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
         if not run.bidirectional or run.steps < 2:
             continue
         looked = True
+        known = False
         for reader in _summaries(seen, run):
             steps = taken_steps(seen, reader, run, 1)
             if steps is None or len(steps) != reader.samples:
                 continue
             ends = [seen.length_of(run, sample) - 1 for sample in range(reader.samples)]
-            if code_of_reverse(seen, run, reader, steps, ends) != code:
+            told = code_of_reverse(seen, run, reader, steps, ends)
+            known = known or told is not None
+            if told != code:
                 continue
             name = run.module or "the layer"
             which = (
@@ -84,20 +105,96 @@ def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
                 "RF",
                 f"{reader.name} takes {which} of {name}; there the reverse half has read "
                 f"1 of {ends[0] + 1} symbols.",
-                f"The reverse direction of {name} begins at the end of a sample: its "
-                f"state there has "
-                "read one symbol only. Its last state stands at step 0, and in hidden_state.",
-                "summary = torch.cat([h_n[-2], h_n[-1]], dim=-1)  # top layer: forward, reverse",
+                _BEGINS_AT_THE_END.format(name),
+                _BOTH_ENDS,
                 sample=0,
                 step=steps[0],
                 steps_read=1,
                 steps=ends[0] + 1,
             )
             break
+        if not known:
+            yield from _picked_last(seen, run, code)
     if not looked and not any(run.bidirectional for run in seen.runs):
         return
     if not looked:
         raise CannotTell("every sequence has one step, so that its first and last state are one")
+
+
+def _picked_last(seen: Observation, run: LayerRun, code: str) -> Iterator[Finding]:
+    """The last step of `output` picked by itself, and used among other things.
+
+    As where it asks an attention that reads every step. A layer whose steps are picked one after
+    the other is none of it, nor one whose first step is picked too.
+    """
+    found: dict[tuple[int, ...], list[Pick]] = {}
+    for pick in seen.cut.recorder.operations.picks:
+        steps = _picked_steps(seen, run, pick)
+        if steps is not None:
+            found.setdefault(steps, []).append(pick)
+    if len(found) != 1:
+        return
+    (steps, picks), name = found.popitem(), run.module or "the layer"
+    ends = [length - 1 for length in _lane_lengths(seen, run)]
+    if code not in _codes_of_steps(run, list(steps), ends):
+        return
+    users = [r for r in seen.readers if r.kind != "result" or not _is_part(seen, r)]
+    reader = next((r for r in users for p in picks if _uses(r, run, p)), None)
+    if reader is None:
+        return
+    where = f"step {steps[0]}" if len(set(steps)) == 1 else f"steps {_shown(list(steps))}"
+    yield finding(
+        code,
+        "error",
+        run.module,
+        "RF",
+        f"output of {name} is taken at {where} by itself, and {reader.name} is made of it; there "
+        f"the reverse half has read 1 of {ends[0] + 1} symbols.",
+        _BEGINS_AT_THE_END.format(name),
+        _BOTH_ENDS,
+        sample=0,
+        step=steps[0],
+        steps_read=1,
+        steps=ends[0] + 1,
+    )
+
+
+def _lane_lengths(seen: Observation, run: LayerRun) -> list[int]:
+    samples = seen.lane_samples.get(run.index, [])
+    known = [samples[k] if k < len(samples) and samples[k] >= 0 else k for k in range(run.lanes)]
+    return [seen.length_of(run, sample) for sample in known]
+
+
+def _picked_steps(seen: Observation, run: LayerRun, pick: Pick) -> tuple[int, ...] | None:
+    """By lane the one step that a pick takes of the reverse half; None where it takes others."""
+    if run.output is None or pick.part.shape[-1] > 2 * run.output.shape[-1]:
+        return None
+    amounts = seen.cut.flow.of(pick.part).outputs.get(run.index)
+    if amounts is None:
+        return None
+    steps = [significant(amounts[:, lane, 1]) for lane in range(run.lanes)]
+    return tuple(one[0] for one in steps) if all(len(one) == 1 for one in steps) else None
+
+
+def _uses(reader: Reader, run: LayerRun, pick: Pick) -> bool:
+    """Whether a reader is made of the reverse half of what was picked."""
+    if run.output is None or (reader.run is not None and reader.run.index <= run.index):
+        return False
+    if not reader.tensor.requires_grad:
+        return False
+    (into,) = torch.autograd.grad(
+        reader.tensor,
+        pick.part,
+        torch.rand_like(reader.tensor),
+        retain_graph=True,
+        allow_unused=True,
+    )
+    if into is None:
+        return False
+    (back,) = torch.autograd.grad(
+        pick.part, run.output, into.abs(), retain_graph=True, allow_unused=True
+    )
+    return back is not None and bool((run.halves(back.abs())[:, :, 1] > 0).any())
 
 
 def code_of_reverse(
@@ -112,14 +209,18 @@ def code_of_reverse(
         steps: taken, by sample.
         ends: last real steps, by sample.
     """
-    last = run.steps - 1
     if all(step == 0 for step in steps):
         return None
     if _same_symbol(seen, steps) and _follows_symbol(seen, run, reader, steps):
         return "M29"
-    if all(step == last for step in steps) and last > 0:
-        return "M01"
-    return "M02" if steps == ends else None
+    return next(iter(_codes_of_steps(run, steps, ends)), None)
+
+
+def _codes_of_steps(run: LayerRun, steps: list[int], ends: list[int]) -> list[str]:
+    """Which mistake it is by the steps alone."""
+    if run.steps > 1 and all(step == run.steps - 1 for step in steps):
+        return ["M01"]
+    return ["M02"] if steps == ends and any(steps) else []
 
 
 def _same_symbol(seen: Observation, steps: list[int]) -> bool:
@@ -201,6 +302,8 @@ def off_by_one(seen: Observation) -> Iterator[Finding]:
         apart = len({lengths[k] for k in short}) > 1 or any(lengths[k] < steps - 1 for k in short)
         if not early and not (late and apart):
             continue
+        if early and _last_symbol_counts(seen, reader, lengths):
+            continue
         run = _reading_run(seen)
         what = "never reads the last real symbol" if early else "reads the first pad"
         sample = short[0] if late else 0
@@ -219,6 +322,29 @@ def off_by_one(seen: Observation) -> Iterator[Finding]:
             last_step_read=lasts[sample],
         )
         return
+
+
+def _last_symbol_counts(seen: Observation, reader: Reader, lengths: list[int]) -> bool:
+    """Whether another last symbol gives another result, as where it is what is predicted."""
+    main = seen.main
+    if main is None or main.kind != "ids" or main.batch_dim is None or main.time_dim is None:
+        return False
+    place = next(k for k, one in enumerate(seen.whole_results) if one is reader)
+    symbols = torch.unique(main.tensor)
+    moved = main.tensor.clone()
+    rows = moved.movedim((main.batch_dim, main.time_dim), (0, 1))
+    if rows.dim() != 2:
+        return False
+    for sample, length in enumerate(lengths):
+        others = symbols[(symbols != rows[sample, length - 1]) & (symbols != 0)]
+        if len(others):
+            rows[sample, length - 1] = others[sample % len(others)]
+    try:
+        results = seen.runner.plain(seen.examples, {main.leaf: moved})
+    except Exception:
+        return False  # such symbols the model does not take: nothing to compare
+    own, other = reader.tensor.detach(), results[place]
+    return own.shape == other.shape and not torch.allclose(own, other, rtol=1e-9, atol=1e-12)
 
 
 def _reading_run(seen: Observation) -> LayerRun:

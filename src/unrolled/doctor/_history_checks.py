@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -13,9 +13,8 @@ from ._finding import Finding
 from ._layer_run import LayerRun
 from ._observation import Observation
 from ._patient import SEED
+from ._resets import begin_anew, reset_flag
 from ._trial import Trial
-
-_RESETS = ("reset", "reset_state", "reset_states", "reset_hidden", "init_hidden", "clear")
 
 
 def _moved(first: Tensor | None, second: Tensor | None) -> float:
@@ -26,7 +25,7 @@ def _moved(first: Tensor | None, second: Tensor | None) -> float:
     return float((first.detach() - second.detach()).abs().max()) if first.numel() else 0.0
 
 
-def _starts_moved(first: Trial, second: Trial) -> tuple[LayerRun, float] | None:
+def starts_moved(first: Trial, second: Trial) -> tuple[LayerRun, float] | None:
     """The first run that starts from elsewhere than it did."""
     for one, other in zip(first.recorder.runs, second.recorder.runs, strict=False):
         change = max(_moved(one.h_0, other.h_0), _moved(one.c_0, other.c_0))
@@ -44,7 +43,7 @@ def random_start(seen: Observation) -> Iterator[Finding]:
         seen: the model.
     """
     again = seen.runner.run(seen.examples, cutting=False, seed=SEED + 1, graph=False)
-    found = _starts_moved(seen.whole, again)
+    found = starts_moved(seen.whole, again)
     if found is None:
         return
     run, change = found
@@ -72,12 +71,6 @@ def _asked_twice(seen: Observation) -> None:
         )
 
 
-def _second_call(seen: Observation) -> tuple[Trial, Trial]:
-    model = seen.runner.patient.fresh()
-    first = seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
-    return first, seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
-
-
 def kept_state(seen: Observation) -> Iterator[Finding]:
     """M20: the state of one call starts the next.
 
@@ -85,8 +78,8 @@ def kept_state(seen: Observation) -> Iterator[Finding]:
         seen: the model.
     """
     _asked_twice(seen)
-    first, second = _second_call(seen)
-    found = _starts_moved(first, second)
+    first, second = seen.two_calls
+    found = starts_moved(first, second)
     if found is None:
         return
     run, change = found
@@ -119,34 +112,20 @@ def _begins_anew(seen: Observation) -> bool:
     """
     model = seen.runner.patient.fresh()
     trials = []
+    flag = reset_flag(model, len(seen.examples.call()[0]))
+    if flag is not None:
+        model.forward = partial(model.forward, **{flag: True})
+        trials = [
+            seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
+            for _ in range(2)
+        ]
+        return starts_moved(*trials) is None
     for _ in range(2):
         seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
-        if not _reset(model, seen.batch):
+        if not begin_anew(model, seen.batch, seen.runner.patient.dtype):
             return False
         trials.append(seen.runner.run(seen.examples, cutting=False, model=model, graph=False))
-    return _starts_moved(*trials) is None
-
-
-def _reset(model: nn.Module, batch: int) -> bool:
-    """Calls what resets a model or its parts; false where there is nothing of the kind."""
-    called = False
-    for module in model.modules():
-        for name in dir(type(module)):
-            plain = name.strip("_").lower()
-            known = plain in _RESETS or (plain.startswith("reset") and plain != "reset_parameters")
-            if known and callable(getattr(module, name, None)):
-                called = _called(getattr(module, name), batch) or called
-    return called
-
-
-def _called(method: Any, batch: int) -> bool:
-    for arguments in ((), (batch,)):
-        try:
-            method(*arguments)
-        except Exception:
-            continue
-        return True
-    return False
+    return starts_moved(*trials) is None
 
 
 def undetached(seen: Observation) -> Iterator[Finding]:
@@ -156,13 +135,13 @@ def undetached(seen: Observation) -> Iterator[Finding]:
         seen: the model.
     """
     _asked_twice(seen)
+    if starts_moved(*seen.two_calls) is None:
+        return
     model = seen.runner.patient.fresh()
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
     first = seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
     second = seen.runner.run(seen.examples, cutting=False, model=model, graph=False)
-    if _starts_moved(first, second) is None:
-        return
     for one, other in zip(first.recorder.runs, second.recorder.runs, strict=False):
         hanging = [s for s in (other.h_0, other.c_0) if s is not None and s.requires_grad]
         earlier = [t for t in (one.h_n, one.output, one.c_n) if t is not None and t.requires_grad]

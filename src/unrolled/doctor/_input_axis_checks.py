@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+
+import torch
 
 from ._check import CannotTell, Check, finding
 from ._finding import Finding
-from ._observation import Observation
+from ._history_checks import starts_moved
+from ._layer_run import LayerRun
+from ._observation import Observation, Reader
 from ._sample_sources import leads_to, states_viewed, swapped_source
 
 
@@ -109,6 +114,8 @@ def one_step(seen: Observation) -> Iterator[Finding]:
             or bool((run.h_0 != 0).any())
         ):
             continue
+        if _goes_on(seen, run):
+            continue
         yield finding(
             "M09",
             "warning",
@@ -122,6 +129,34 @@ def one_step(seen: Observation) -> Iterator[Finding]:
             steps=1,
             lanes=run.lanes,
         )
+
+
+def _goes_on(seen: Observation, run: LayerRun) -> bool:
+    """Whether a run is one step of a stream: its last state is the start of the next call.
+
+    The caller carries it where the model gives it back and takes one, which the example leaves out;
+    or the model keeps it.
+    """
+    if _takes_more(seen) and any(_is_state(reader, run) for reader in seen.results):
+        return True
+    return seen.runner.patient.copied and starts_moved(*seen.two_calls) is not None
+
+
+def _is_state(reader: Reader, run: LayerRun) -> bool:
+    """Whether a result is the last state of a run as it is, laid out in any way."""
+    own, last = reader.tensor.detach(), run.h_n.detach()
+    return own.numel() == last.numel() and bool(torch.isin(own, last).all())
+
+
+def _takes_more(seen: Observation) -> bool:
+    """Whether the model can be called with more than the example gives it."""
+    try:
+        parameters = inspect.signature(seen.runner.patient.original.forward).parameters
+    except (TypeError, ValueError):
+        return False
+    args, keywords = seen.examples.call()
+    left = list(parameters.values())[len(args) :]
+    return any(one.name not in keywords for one in left)
 
 
 CHECKS = (

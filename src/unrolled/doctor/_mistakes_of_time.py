@@ -173,7 +173,9 @@ OF_TIME = (
         "symbol after the other, has no future to read when it is used.",
         trains="It trains far too well: the loss falls to nearly nothing, since the answer is in "
         "the input.",
-        seen="The receptive field of step t holds steps after t.",
+        seen="The receptive field of step t holds steps after t. That they are to be predicted is "
+        "known from target, from labels among the arguments, or from a decoder that starts from an "
+        "encoder; otherwise it is a note, since a model that fills gaps may see them.",
         probes=("RF",),
         wrong_code=_SEES_THE_FUTURE,
         right_code=mended(

@@ -262,6 +262,13 @@ class Observation:
         return leaks(self)
 
     @cached_property
+    def two_calls(self) -> tuple[Trial, Trial]:
+        """Two calls of one copy with the same input, the second after the first."""
+        model = self.runner.patient.fresh()
+        first = self.runner.run(self.examples, cutting=False, model=model, graph=False)
+        return first, self.runner.run(self.examples, cutting=False, model=model, graph=False)
+
+    @cached_property
     def calls(self) -> dict[str, list[LayerRun]]:
         """The runs of each layer by its name."""
         found: dict[str, list[LayerRun]] = {}

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 
 from ._check import CannotTell, Check, finding
-from ._finding import Finding
+from ._entry import Entry
+from ._finding import Finding, Severity
+from ._flow import places_of_ids
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, significant
 
@@ -27,7 +29,8 @@ def sees_the_future(seen: Observation) -> Iterator[Finding]:
             steps = entry.steps
             if steps is None or steps < 3 or reader.positions not in (steps, steps - 1):
                 continue
-            if not _predicts_next(seen, reader.tensor, place):
+            severity = _predicts_next(seen, reader.tensor, place)
+            if severity is None:
                 continue
             amounts = reader.reach(0, 0).entries.get(place)
             ahead = [] if amounts is None else significant(amounts[0], FAR)
@@ -36,17 +39,23 @@ def sees_the_future(seen: Observation) -> Iterator[Finding]:
             run = _reversing_run(seen, place)
             if run is None:
                 continue
+            sure = severity == "error"
             yield finding(
                 "M18",
-                "error",
+                severity,
                 run.module,
                 "RF",
                 f"{reader.name} at step 0 depends on step {ahead[-1]} of {entry.name}, "
-                f"which it has to "
-                "predict.",
+                + ("which it has to predict." if sure else "and has its symbols for classes."),
                 f"{run.module or 'The layer'} is bidirectional: its reverse half has "
                 f"read what comes "
-                "after each step. In use there is nothing after it yet.",
+                "after each step. "
+                + (
+                    "In use there is nothing after it yet."
+                    if sure
+                    else "A model that is to say the next symbol must not; give target, what is "
+                    "to come out, to know. One that fills gaps or corrects symbols may."
+                ),
                 "nn.LSTM(input_size, hidden_size, bidirectional=False)",
                 step=0,
                 step_read=ahead[-1],
@@ -73,11 +82,13 @@ def _reversing_run(seen: Observation, place: int) -> LayerRun | None:
     return None
 
 
-def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> bool:
-    """Whether a result is meant for what comes next in an input.
+def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> Severity | None:
+    """How sure it is that a result is meant for what comes next in an input; None where not at all.
 
-    It is where the target says so: where it is the input one step on. Without a target it is where
-    an input of its own is decoded from the states of another, into symbols of the same kinds.
+    It is where the target says so, or an argument that is looked up nowhere: where it is the input
+    one step on. Without a target it is where an input of its own is decoded from the states of
+    another. Where the same symbols go in and come
+    out it may be, and as well it may be a model that fills gaps.
     """
     entry = seen.examples.entries[place]
     target = seen.target
@@ -96,11 +107,13 @@ def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> bool:
                     later.double(), first.double().to(later.device)
                 )
                 if same:
-                    return True
+                    return "error"
         if wanted.dim() == own.dim():
-            return False
+            return None
     if entry.kind != "ids":
-        return False
+        return None
+    if _next_is_given(seen, entry):
+        return "error"
     decoded = False
     for reader in seen.layer_readers:
         if reader.kind == "h_0" and reader.run is not None and reader.run.bidirectional:
@@ -110,7 +123,7 @@ def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> bool:
                 continue
             decoded = decoded or place in feeding.flow.of(feeding.tensor).entries
     if decoded:
-        return True
+        return "error"
     tables = [
         lookup
         for lookup in seen.cut.recorder.lookups
@@ -121,12 +134,24 @@ def _predicts_next(seen: Observation, result: torch.Tensor, place: int) -> bool:
         for module in seen.model.modules()
         if isinstance(module, torch.nn.Embedding)
     }
-    return (
-        bool(tables)
-        and len(sizes) == 1
-        and result.shape[-1] in sizes
-        and len(seen.examples.entries) == 1
-    )
+    symbols = bool(tables) and len(sizes) == 1 and result.shape[-1] in sizes
+    return "note" if symbols and len(seen.examples.entries) == 1 else None
+
+
+def _next_is_given(seen: Observation, entry: Entry) -> bool:
+    """Whether another argument is the symbols of an input one step on, and no input of a layer."""
+    own = entry.ids()
+    if own.dim() != 2 or own.shape[1] < 3:
+        return False
+    placed = [places_of_ids(one.ids, seen.examples) for one in seen.cut.recorder.lookups]
+    known = {found[0] for found in placed if found is not None}
+    for place, other in enumerate(seen.examples.entries):
+        if other is entry or other.kind != "ids" or place in known or other.ids().dim() != 2:
+            continue
+        wanted = other.ids()
+        if wanted.shape == own.shape and torch.equal(wanted[:, :-1], own[:, 1:]):
+            return True
+    return False
 
 
 def _bidirectional_or_tell(seen: Observation) -> Iterator[Finding]:

@@ -70,7 +70,8 @@ def padded_otherwise(seen: Observation) -> Iterator[Finding]:
             mixing = any(("output", run.index) in taken for taken in foreign.values())
             mixing = mixing and sorted_order(seen, reader) is None
         elif reader.tensor.dim() >= 1:
-            mixing = padded.steps_first and _steps_apart(reader, run)
+            otherwise = padded.steps_first or padded.packed_steps_first
+            mixing = bool(otherwise) and _steps_apart(reader, run)
         mixing = mixing or _given_otherwise(seen, reader, run, padded)
         if mixing:
             order = "(step, batch, …)" if padded.steps_first else "(batch, step, …)"
@@ -106,14 +107,18 @@ def _given_otherwise(seen: Observation, reader: Reader, run: LayerRun, padded: P
 
 
 def _steps_apart(reader: Reader, run: LayerRun) -> bool:
-    """Whether the rows of a result are steps of a run, each of all samples."""
+    """Whether the rows of a result are steps of a run; those of padding are made of no state."""
     if reader.tensor.shape[0] != run.steps or run.steps < 2 or reader.tensor.dim() > 2:
         return False
+    made = 0
     for step in range(run.steps):
         amounts = reader.flow.of(reader.tensor[step]).outputs.get(run.index)
-        if amounts is None or significant(amounts.sum((1, 2))) != [step]:
+        if amounts is None:
+            continue
+        if significant(amounts.sum((1, 2))) != [step]:
             return False
-    return True
+        made += 1
+    return made >= 2
 
 
 def cut_to_longest(seen: Observation) -> Iterator[Finding]:

@@ -11,6 +11,12 @@ from ._leak import Leak
 from ._observation import FAR, Observation, Reader, significant
 from ._padding_changed import alone, extended
 
+ROUNDING = 1e-13
+"""What is left of a gradient that cancels, as of weights that are masked and divided by their sum.
+
+Padding at the end is near to what reads it, so that no gradient fades to that on the way.
+"""
+
 
 def leaks(seen: Observation) -> list[Leak]:
     """Where padding is read.
@@ -62,7 +68,8 @@ def _read_pad(
             amounts = reader.reach(sample, position).entries.get(place)
             if amounts is None:
                 continue
-            read = [step for step in significant(amounts[sample], FAR) if step in pads]
+            least = FAR if left else ROUNDING
+            read = [step for step in significant(amounts[sample], least) if step in pads]
             if not read:
                 continue
             if len(read) == 1 and read[0] == length and steps - length > 1 and not left:
@@ -194,12 +201,16 @@ def _alone(seen: Observation) -> Leak | None:
     examples, main = seen.examples, seen.main
     if main is None or main.packed is not None or main.batch_dim is None or main.time_dim is None:
         return None
-    if examples.lengths is None or examples.padded_left or examples.lengths_leaf is None:
+    if examples.lengths is None or examples.padded_left:
+        return None
+    if examples.lengths_leaf is None and examples.mask_leaf is None and main.kind != "ids":
         return None
     lengths = examples.lengths
-    sample = min(range(len(lengths)), key=lambda k: lengths[k])
-    if lengths[sample] >= (main.steps or 0) or lengths[sample] < 1:
+    # One step would be spread over all the steps of whatever stands beside it.
+    short = [k for k, length in enumerate(lengths) if 1 < length < (main.steps or 0)]
+    if not short:
         return None
+    sample = min(short, key=lambda k: lengths[k])
     try:
         results = seen.runner.plain(examples, alone(examples, sample))
     except Exception:

@@ -110,7 +110,8 @@ def stillness(dtype: torch.dtype, seed: int = SEED) -> Iterator[None]:
     default, enabled = torch.get_default_dtype(), torch.is_grad_enabled()
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.manual_seed(seed)
+        # Of the CPU alone, where the copy runs: `torch.manual_seed` would move other devices too.
+        torch.default_generator.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
         torch.set_default_dtype(dtype)

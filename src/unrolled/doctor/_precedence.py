@@ -30,6 +30,8 @@ EXPLAINS: dict[str, frozenset[str]] = {
     # A start that is random is another at each call.
     "M19": frozenset({"M20"}),
     "M17": frozenset({"M30", "M16"}),
+    # What hangs on the graph of the call before was kept from it.
+    "M21": frozenset({"M20"}),
     "M09": frozenset({"M30"}),
 }
 """By code: the codes that are its consequences and are not told beside it."""

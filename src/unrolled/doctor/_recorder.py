@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from .. import nn as ours
 from ..grid import StateGrid
 from ._layer_run import LayerRun, Lookup, PaddedAgain, Reshape, SoftmaxCall, cut
+from ._operations import Operations
 
 _STACKS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "rnn", "rnn_relu": "rnn"}
 _CELLS = {f"{name}_cell": cell for name, cell in _STACKS.items()}
@@ -29,7 +30,6 @@ _OUR_NAMES = {
     ours.LSTMCell: "lstm",
 }
 _CONVERSIONS = {"to", "float", "double", "type", "type_as"}
-_PRODUCTS = {"bmm", "matmul", "__matmul__"}
 _RESHAPES = {"view", "reshape", "flatten", "unflatten"}
 
 
@@ -56,8 +56,7 @@ class Recorder(TorchFunctionMode):
         self.reshapes: list[Reshape] = []
         self.padded: list[PaddedAgain] = []
         self.lookups: list[Lookup] = []
-        self.products: list[tuple[Tensor, Tensor]] = []
-        """What was multiplied as matrices."""
+        self.operations = Operations()
         self.packed_steps_first: bool | None = None
         self.one_hots: list[tuple[Tensor, Tensor]] = []
         self.attends = False
@@ -230,14 +229,13 @@ class Recorder(TorchFunctionMode):
         if name in _CELLS and len(args) >= 4:
             return self._cell(_CELLS[name], func, args, kwargs)
         result = func(*args, **kwargs)
+        self.operations.note(name, args, kwargs, result)
         if name == "embedding" and len(args) >= 2:
             return self._embedding(args, result)
         if name == "softmax":
             self._softmax(args, kwargs, result)
         elif name in _RESHAPES and isinstance(result, Tensor) and args:
             self.reshapes.append(Reshape(self.module, args[0], result))
-        elif name in _PRODUCTS and len(args) >= 2 and isinstance(args[1], Tensor):
-            self.products.append((args[0], args[1]))
         elif name == "_pad_packed_sequence":
             self.padded.append(
                 PaddedAgain(self.module, not args[2], self.packed_steps_first, result[0])

@@ -9,6 +9,8 @@ from . import (  # noqa: F401  (each collects its models when it is imported)
     axes,
     bridges,
     conversion,
+    correct_arguments,
+    correct_attention,
     correct_generators,
     correct_readers,
     correct_series,
@@ -16,6 +18,7 @@ from . import (  # noqa: F401  (each collects its models when it is imported)
     decoding,
     final_states,
     history,
+    mixed_reads,
     order,
     padding,
 )

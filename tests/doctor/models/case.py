@@ -59,12 +59,12 @@ class Pair:
 
 def seeded(make: Callable[[], Any]) -> Any:
     """What `make` makes from a fixed random state, which is then put back."""
-    with torch.random.fork_rng(), warnings.catch_warnings():
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         # Of M27 the layer itself warns when it is made; people ignore it.
         warnings.filterwarnings("ignore", message="dropout")
         # PyTorch says once that it computes projections without oneDNN.
         warnings.filterwarnings("ignore", message="LSTM with projections")
-        torch.manual_seed(20)
+        torch.default_generator.manual_seed(20)  # `torch.manual_seed` is slow without a GPU
         return make()
 
 

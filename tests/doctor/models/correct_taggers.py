@@ -258,3 +258,35 @@ class TimeMajorTagger(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         return self.fc(self.lstm(frames)[0])
+
+
+@correct("tagger", "lstm", lambda: (floats(4, 6, 3),))
+class TagsAndTheLast(nn.Module):
+    """All tags, and the last of them by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(3, 4, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        tags = self.head(self.lstm(x)[0])
+        return tags, tags[:, -1]
+
+
+@correct("classifier", "lstm", lambda: (ids(4, 7, 14, [4, 7, 2, 5]),))
+class BothEnds(nn.Module):
+    """Both directions at the first and at the last real word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(14, 5, padding_idx=PAD)
+        self.lstm = nn.LSTM(5, 4, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, text: Tensor) -> Tensor:
+        lengths = (text != PAD).sum(1)
+        packed = pack_padded_sequence(self.embed(text), lengths, True, enforce_sorted=False)
+        output, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        ends = [output[:, 0], output[torch.arange(len(text)), lengths - 1]]
+        return self.head(torch.cat(ends, 1))

@@ -1,6 +1,8 @@
 """The search in the kernels finds what the search step by step through the modules finds."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -8,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from tiny_models import padded, tiny_model
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from unrolled import engine
 from unrolled.errors import ModelError
 from unrolled.kernels import why_unavailable
-from unrolled.nn import AdditiveAttention
-from unrolled.seq2seq import Hypothesis, Seq2Seq, beam_search
+from unrolled.nn import RNN, AdditiveAttention, Attended
+from unrolled.seq2seq import DecoderState, Encoded, Encoder, Hypothesis, Seq2Seq, beam_search
 from unrolled.seq2seq._compiled_search import is_compiled_search_possible
 
 pytestmark = pytest.mark.skipif(
@@ -125,53 +128,278 @@ def test_a_target_is_the_same_to_the_last_bit_in_any_company(
         torch.set_num_threads(threads)
 
 
-class _Own(AdditiveAttention):
-    pass
+class _OwnAttention(AdditiveAttention):
+    def read(self, query: Tensor, *others: Tensor) -> Attended:  # type: ignore[override]
+        return super().read(3 * query, *others)
+
+
+class _OwnProduct(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return 3 * super().forward(x)
+
+
+class _OwnDropout(nn.Module):
+    p = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 0.1 * x
+
+
+class _OwnStart(Seq2Seq):
+    def start(self, *arguments: Tensor) -> DecoderState:
+        state = super().start(*arguments)
+        return state._replace(hidden=0 * state.hidden)
+
+
+class _HidesTheFirstStep(Encoder):
+    def forward(self, *arguments: Tensor) -> Encoded:
+        encoded = super().forward(*arguments)
+        mask = encoded.mask.clone()
+        mask[:, 0] = False
+        return encoded._replace(mask=mask)
+
+
+class _HalvesTheSteps(Encoder):
+    def forward(self, *arguments: Tensor) -> Encoded:
+        encoded = super().forward(*arguments)
+        return encoded._replace(memory=encoded.memory[:, ::2], mask=encoded.mask[:, ::2])
+
+
+def _like(part: nn.Linear, kind: type[nn.Linear] = nn.Linear, *, bias: bool = False) -> nn.Linear:
+    made = kind(part.in_features, part.out_features, bias=bias)
+    made.weight = part.weight
+    if bias:
+        nn.init.constant_(made.bias, 3.0)
+    return made
 
 
 def _with_a_hook(model: Seq2Seq) -> None:
-    model.decoder.combine.register_forward_hook(lambda *_: None)
+    model.decoder.combine.register_forward_hook(lambda _, __, output: 0.1 * output)
 
 
 def _with_an_attention_of_its_own(model: Seq2Seq) -> None:
-    model.decoder.attention = _Own(8, 8, 8)  # type: ignore[assignment]
+    own = _OwnAttention(8, 8, 8)
+    own.load_state_dict(model.decoder.attention.state_dict())
+    model.decoder.attention = own
 
 
-def _with_a_layer_replaced(model: Seq2Seq) -> None:
-    model.decoder.vocabulary = nn.Sequential(model.decoder.vocabulary)  # type: ignore[assignment]
+def _with_a_product_of_its_own_in_the_attention(model: Seq2Seq) -> None:
+    attention = model.decoder.attention
+    assert isinstance(attention, AdditiveAttention)
+    attention.query = _like(attention.query, _OwnProduct)
+
+
+def _with_a_bias_in_the_attention(model: Seq2Seq) -> None:
+    attention = model.decoder.attention
+    assert isinstance(attention, AdditiveAttention)
+    # A different one for each feature of a key, or the softmax would not see it.
+    attention.key = _like(attention.key, bias=True)
+    nn.init.normal_(attention.key.bias, std=3.0)
+
+
+def _with_a_sequence_of_parts(model: Seq2Seq) -> None:
+    model.decoder.vocabulary = nn.Sequential(  # type: ignore[assignment]
+        model.decoder.vocabulary, nn.LogSigmoid()
+    )
+
+
+def _with_a_dropout_of_its_own(model: Seq2Seq) -> None:
+    model.decoder.dropout = _OwnDropout()  # type: ignore[assignment]
+
+
+def _without_dropout_in_training(model: Seq2Seq) -> None:
+    model.decoder.dropout = nn.Identity()  # type: ignore[assignment]
+    model.train()
+
+
+def _with_a_bias_in_combine(model: Seq2Seq) -> None:
+    model.decoder.combine = _like(model.decoder.combine, bias=True)
+    nn.init.normal_(model.decoder.combine.bias, std=3.0)
+
+
+def _with_no_bias_in_the_vocabulary(model: Seq2Seq) -> None:
+    model.decoder.vocabulary = _like(model.decoder.vocabulary)
+
+
+def _with_a_forward_put_on_a_part(model: Seq2Seq) -> None:
+    forward = model.decoder.combine.forward
+    model.decoder.combine.forward = lambda x: 0.1 * forward(x)  # type: ignore[method-assign]
+
+
+def _with_a_step_put_on_it(model: Seq2Seq) -> None:
+    step = model.decoder.step
+
+    def constrained(*arguments: Any) -> tuple[Tensor, Tensor, DecoderState]:
+        logits, weights, state = step(*arguments)
+        logits[:, 4] = -torch.inf
+        return logits, weights, state
+
+    model.decoder.step = constrained  # type: ignore[method-assign]
+
+
+def _with_a_start_of_its_own(model: Seq2Seq) -> None:
+    model.__class__ = _OwnStart
+
+
+def _with_a_hidden_step(model: Seq2Seq) -> None:
+    model.encoder.__class__ = _HidesTheFirstStep
+
+
+def _with_half_of_the_steps(model: Seq2Seq) -> None:
+    model.encoder.__class__ = _HalvesTheSteps
+
+
+def _with_states_as_steps(model: Seq2Seq) -> None:
+    model.decoder.layer.batch_first = False
 
 
 def _in_double(model: Seq2Seq) -> None:
     model.double()
 
 
-def _in_training(model: Seq2Seq) -> None:
-    model.train()
+def _dropping_alone(model: Seq2Seq) -> None:
     model.decoder.dropout.p = 0.5
+    model.decoder.dropout.train()
+
+
+def _dropping_between_layers(model: Seq2Seq) -> None:
+    model.decoder.layer.dropout = 0.5
+    model.decoder.layer.train()
 
 
 def _parametrized(model: Seq2Seq) -> None:
     nn.utils.parametrizations.weight_norm(model.decoder.combine)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        _with_a_hook,
-        _with_an_attention_of_its_own,
-        _with_a_layer_replaced,
-        _in_double,
-        _in_training,
-        _parametrized,
-    ],
-)
+def _with_short_embeddings(model: Seq2Seq) -> None:
+    model.decoder.embedding.max_norm = 0.1
+
+
+CHANGES = [
+    _with_a_hook,
+    _with_an_attention_of_its_own,
+    _with_a_product_of_its_own_in_the_attention,
+    _with_a_bias_in_the_attention,
+    _with_a_sequence_of_parts,
+    _with_a_dropout_of_its_own,
+    _without_dropout_in_training,
+    _with_a_bias_in_combine,
+    _with_no_bias_in_the_vocabulary,
+    _with_a_forward_put_on_a_part,
+    _with_a_step_put_on_it,
+    _with_a_start_of_its_own,
+    _with_a_hidden_step,
+    _with_half_of_the_steps,
+    _in_double,
+    _dropping_alone,
+    _parametrized,
+    _with_short_embeddings,
+]
+
+
+def _exactly(found: list[list[Hypothesis]]) -> list[tuple[list[int], float]]:
+    return [(h.symbols, h.score) for hypotheses in found for h in hypotheses]
+
+
+def _on(name: str, model: Seq2Seq, sources: list[list[int]]) -> list[tuple[list[int], float]]:
+    torch.manual_seed(1)
+    with engine(name):
+        return _exactly(beam_search(model, *padded(sources), torch.tensor([6] * len(sources))))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_the_kernels_do_not_know_goes_through_the_modules(
+    change: Callable[[Seq2Seq], None],
+) -> None:
+    model = tiny_model(torch.float32, attention="additive", decoder_layers=2, bridge_layers="top")
+    sources = [[4, 5, 6], [5, 4, 4]]
+    unchanged = _on("native", model, sources)
+    change(model)
+    found, expected = (_on(name, model, sources) for name in ("native", "torch"))
+    assert [symbols for symbols, _ in found] == [symbols for symbols, _ in expected]
+    scores = [score for _, score in expected]
+    assert [score for _, score in found] == pytest.approx(scores, rel=1e-5)
+    harmless = (_without_dropout_in_training, _in_double, _parametrized)
+    if change not in harmless:  # or the comparison would say nothing
+        assert scores != pytest.approx([score for _, score in unchanged], rel=1e-4)
+
+
+def test_a_hook_on_every_module_goes_through_the_modules() -> None:
+    model, sources = tiny_model(torch.float32), [[4, 5, 6]]
+    unchanged = _on("native", model, sources)
+
+    def halve(module: nn.Module, _: object, output: Tensor) -> Tensor | None:
+        return output / 2 if isinstance(module, nn.Linear) else None
+
+    handle = register_module_forward_hook(halve)  # type: ignore[arg-type]
+    try:
+        found, expected = (_on(name, model, sources) for name in ("native", "torch"))
+    finally:
+        handle.remove()
+    assert found == expected
+    assert found != unchanged
+
+
 @torch.no_grad()
-def test_what_the_kernels_do_not_know_goes_through_the_modules(change: object) -> None:
-    model = tiny_model(torch.float32)
+def test_dropout_between_layers_drops() -> None:
+    """What is dropped is not the same on two engines, so nothing is compared."""
+    model = tiny_model(torch.float32, decoder_layers=2, bridge_layers="top")
     assert is_compiled_search_possible(model)
-    change(model)  # type: ignore[operator]
+    unchanged = _on("native", model, [[4, 5, 6]])
+    model.decoder.layer.dropout = 0.5
+    assert is_compiled_search_possible(model)
+    model.decoder.layer.train()
     assert not is_compiled_search_possible(model)
-    beam_search(model, *padded([[4, 5]]), torch.tensor([3]))
+    assert _on("native", model, [[4, 5, 6]]) != unchanged
+
+
+def _with_an_encoder_in_double(model: Seq2Seq) -> None:
+    model.encoder.double()
+    model.bridge.double()
+
+
+@pytest.mark.parametrize("change", [_with_an_encoder_in_double, _with_states_as_steps])
+@pytest.mark.usefixtures("as_users_call")
+def test_what_cannot_be_searched_is_refused_as_its_modules_refuse_it(
+    change: Callable[[Seq2Seq], None],
+) -> None:
+    model = tiny_model(torch.float32)
+    change(model)
+    texts = []
+    for name in ("native", "torch"):
+        with pytest.raises((RuntimeError, ValueError)) as refused:
+            _on(name, model, [[4, 5], [6, 4]])
+        texts.append(str(refused.value))
+    assert texts[0] == texts[1]
+
+
+@torch.no_grad()
+def test_another_engine_is_not_asked_what_the_kernels_know() -> None:
+    with engine("torch"):
+        assert not is_compiled_search_possible(tiny_model(torch.float32))
+
+
+def _relu_for_tanh(layer: Any) -> nn.Module:
+    return RNN(layer.input_size, layer.hidden_size, 1, "relu", batch_first=True)
+
+
+def _no_bias(layer: Any) -> nn.Module:
+    return RNN(layer.input_size, layer.hidden_size, 1, bias=False, batch_first=True)
+
+
+@pytest.mark.parametrize("make", [_relu_for_tanh, _no_bias])
+def test_a_layer_that_was_replaced_is_seen(make: Callable[[Any], nn.Module]) -> None:
+    model, sources = tiny_model(torch.float32, cell="rnn_tanh"), [[4, 5, 6], [5, 4]]
+    unchanged = _on("native", model, sources)
+    old, new = model.decoder.layer, make(model.decoder.layer)
+    new.load_state_dict({k: v for k, v in old.state_dict().items() if k in dict(new.state_dict())})
+    model.decoder.layer = new  # type: ignore[assignment]
+    with torch.no_grad():
+        assert is_compiled_search_possible(model)
+    found, expected = (_on(name, model, sources) for name in ("native", "torch"))
+    assert [symbols for symbols, _ in found] == [symbols for symbols, _ in expected]
+    assert [s for _, s in found] == pytest.approx([s for _, s in expected], rel=1e-5)
+    assert found != unchanged
 
 
 def test_weights_that_change_are_seen() -> None:

@@ -25,4 +25,6 @@ from ._quantization_report import StateError as StateError
 from ._quantized_layer import QuantizedLayer as QuantizedLayer
 from ._rnn import RNN as RNN
 from ._rnn_cell import RNNCell as RNNCell
+from ._stack_cache import stack_of as stack_of
 from ._stream import Stream as Stream
+from ._watched import is_watched as is_watched

@@ -14,6 +14,7 @@ from ._lstm import LSTM
 from ._native_op import compute, flat
 from ._quantized_layer import QuantizedLayer
 from ._rnn import RNN
+from ._watched import is_watched
 from ._weights import stack_weights
 
 
@@ -60,10 +61,9 @@ def run_embedded(
     weights = stack_weights(layer, shape)
     tensors = [table, h0, *flat(weights)] + ([] if c0 is None else [c0])
     is_bare = type(embedding) is nn.Embedding and embedding.max_norm is None
-    hooked = embedding._forward_hooks or embedding._forward_pre_hooks
-    hooked = hooked or layer._forward_hooks or layer._forward_pre_hooks
     dropped = layer.training and layer.dropout
-    if hooked or dropped or not is_bare or not may_call_kernels(tensors):
+    may_call = not dropped and is_bare and may_call_kernels(tensors)
+    if not may_call or is_watched(embedding) or is_watched(layer):
         return _as_result(layer(embedding(ids), state, lengths))
     check_steps(steps)
     check_initial_state(state, shape=shape, batch=batch, like=table)

@@ -1,13 +1,12 @@
 """The search that the kernels do as a whole."""
 
-import weakref
-from typing import Any
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..kernels import DecoderArrays, SourceArrays, recurrent_stack, search
+from ..kernels import DecoderArrays, SourceArrays, search
 from ..nn import (
     GRU,
     LSTM,
@@ -16,7 +15,9 @@ from ..nn import (
     ConcatAttention,
     DotAttention,
     GeneralAttention,
+    is_watched,
     may_call_kernels,
+    stack_of,
 )
 from ._decoder import AttentionDecoder
 from ._hypothesis import Hypothesis
@@ -24,43 +25,77 @@ from ._model import Seq2Seq
 from ._special import BEGIN, END, PAD, UNKNOWN
 
 _LAYERS = (RNN, GRU, LSTM)
-_ATTENTIONS = (AdditiveAttention, ConcatAttention, DotAttention, GeneralAttention)
-# A compiled stack keeps its packed weights, and sees at each run whether they are still the same.
-_STACKS: "weakref.WeakKeyDictionary[nn.Module, Any]" = weakref.WeakKeyDictionary()
+# Every attention that the kernels know, its products, and which of them have a bias.
+_ATTENTIONS: dict[type[nn.Module], dict[str, bool]] = {
+    AdditiveAttention: {"query": False, "key": False, "energy": False},
+    ConcatAttention: {"both": True, "energy": False},
+    DotAttention: {},
+    GeneralAttention: {"key": False},
+}
+
+
+class DecoderStart(NamedTuple):
+    """What `Seq2Seq.start` gives a decoder to start with."""
+
+    memory: Float[Tensor, "batch source_step memory"]
+    mask: Bool[Tensor, "batch source_step"]
+    hidden: Float[Tensor, "layer batch hidden"]
+    cell: Float[Tensor, "layer batch cell"] | None
 
 
 def is_compiled_search_possible(model: Seq2Seq) -> bool:
     """Whether the decoder is one that the kernels know, and nobody looks into it while it runs.
 
-    Somebody's own attention, a replaced part, a hook, dropout, another type or device, gradients
-    that are recorded: then a search goes step by step through the modules.
+    Somebody's own attention, a replaced part, a method put on one, a hook, dropout, another type
+    or device, another engine: then a search goes step by step through the modules.
 
     Args:
         model: the encoder-decoder.
     """
     decoder = model.decoder
-    known = (
-        (decoder, (AttentionDecoder,)),
-        (decoder.layer, _LAYERS),
-        (decoder.attention, _ATTENTIONS),
-        (decoder.embedding, (nn.Embedding,)),
-        (decoder.combine, (nn.Linear,)),
-        (decoder.vocabulary, (nn.Linear,)),
+    if not may_call_kernels(list(decoder.parameters())):
+        return False
+    if type(model).start is not Seq2Seq.start or "start" in vars(model):
+        return False
+    parts = dict(decoder.named_modules(remove_duplicate=False))
+    products = _ATTENTIONS.get(type(decoder.attention))
+    if type(decoder) is not AttentionDecoder or products is None:
+        return False
+    biased = {f"attention.{name}": has for name, has in products.items()}
+    biased |= {"combine": False, "vocabulary": True}
+    if parts.keys() != {"", "attention", "layer", "embedding", "dropout", *biased}:
+        return False
+    if any(map(is_watched, parts.values())):
+        return False
+    return (
+        all(_is_product(parts[name], has_bias) for name, has_bias in biased.items())
+        and _is_plain_layer(parts["layer"])
+        and _is_plain_embedding(parts["embedding"])
+        and _drops_nothing(parts["dropout"])
     )
-    if any(type(module) not in kinds for module, kinds in known):
+
+
+def is_readable(start: DecoderStart) -> bool:
+    """Whether the kernels can read what an encoder and a bridge gave.
+
+    An encoder of somebody's own may hide any step; the kernels read the first steps of a source.
+
+    Args:
+        start: what they gave.
+    """
+    mask = start.mask
+    tensors = [start.memory, start.hidden] + ([] if start.cell is None else [start.cell])
+    if not may_call_kernels(tensors) or mask.shape != start.memory.shape[:2]:
         return False
-    if any(part._forward_hooks or part._forward_pre_hooks for part in decoder.modules()):
-        return False
-    drops = decoder.training and (decoder.dropout.p or decoder.layer.dropout)
-    clips = decoder.embedding.max_norm is not None
-    return not drops and not clips and may_call_kernels(list(decoder.parameters()))
+    lengths = mask.sum(dim=1, keepdim=True)
+    first = torch.arange(mask.shape[1], device=mask.device) < lengths
+    return bool((lengths > 0).all()) and torch.equal(mask, first)
 
 
 @torch.inference_mode()
 def compiled_search(
-    model: Seq2Seq,
-    source: Int[Tensor, "batch source_step"],
-    source_lengths: Int[Tensor, " batch"],
+    decoder: AttentionDecoder,
+    start: DecoderStart,
     limits: Int[Tensor, " batch"],
     *,
     beam_size: int,
@@ -71,9 +106,8 @@ def compiled_search(
     """What `beam_search` finds, in one call of the kernels.
 
     Args:
-        model: the encoder-decoder, one of which `is_compiled_search_possible`.
-        source: source ids, PAD behind.
-        source_lengths: real symbols of each source.
+        decoder: of a model whose `is_compiled_search_possible`.
+        start: where it starts, and what it reads; `is_readable`.
         limits: most symbols of each target.
         beam_size: hypotheses kept at each step.
         n_best: hypotheses returned.
@@ -86,19 +120,16 @@ def compiled_search(
     Raises:
         ValueError: a length does not fit.
     """
-    encoded = model.encoder(source, source_lengths)
-    hidden, cell = model.bridge(encoded.hidden_state, encoded.cell_state)
-    decoder, lengths = model.decoder, source_lengths.to(torch.int64).contiguous()
-    if decoder not in _STACKS:
-        _STACKS[decoder] = recurrent_stack(decoder.shape)
+    weights = decoder.layer.all_weights
+    lengths = start.mask.sum(dim=1)
     found = search(
-        _STACKS[decoder],
+        stack_of(decoder.shape, weights[0]),
         _arrays(decoder),
         SourceArrays(
-            _rows_side_by_side(encoded.memory).transpose(0, 1),
+            _rows_side_by_side(start.memory).transpose(0, 1),
             lengths,
-            hidden.contiguous(),
-            None if cell is None else cell.contiguous(),
+            start.hidden.contiguous(),
+            None if start.cell is None else start.cell.contiguous(),
             limits.to(torch.int64).contiguous(),
         ),
         beam_size=beam_size,
@@ -122,6 +153,25 @@ def compiled_search(
         ]
         for targets, length in zip(found, lengths.tolist(), strict=True)
     ]
+
+
+def _is_product(part: nn.Module, has_bias: bool) -> bool:
+    return type(part) is nn.Linear and (part.bias is not None) == has_bias
+
+
+def _is_plain_layer(part: nn.Module) -> bool:
+    if not isinstance(part, _LAYERS) or type(part) not in _LAYERS:
+        return False
+    drops = part.training and part.dropout
+    return part.batch_first and part.shape.num_directions == 1 and not drops
+
+
+def _is_plain_embedding(part: nn.Module) -> bool:
+    return type(part) is nn.Embedding and part.max_norm is None
+
+
+def _drops_nothing(part: nn.Module) -> bool:
+    return type(part) is nn.Dropout and not (part.training and part.p)
 
 
 def _arrays(decoder: AttentionDecoder) -> DecoderArrays:

@@ -6,7 +6,12 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ._beam import Beam
-from ._compiled_search import compiled_search, is_compiled_search_possible
+from ._compiled_search import (
+    DecoderStart,
+    compiled_search,
+    is_compiled_search_possible,
+    is_readable,
+)
 from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
 
@@ -108,11 +113,15 @@ def beam_search(
         return []
     if int(limits.min()) < 0:
         raise ValueError(f"a limit is {int(limits.min())}; each must be 0 or more.")
+    start = None
     if is_compiled_search_possible(model):
+        encoded = model.encoder(source, source_lengths)
+        states = model.bridge(encoded.hidden_state, encoded.cell_state)
+        start = DecoderStart(encoded.memory, encoded.mask, *states)
+    if start is not None and is_readable(start):
         found = compiled_search(
-            model,
-            source,
-            source_lengths,
+            model.decoder,
+            start,
             limits,
             beam_size=beam_size,
             n_best=n_best,
@@ -121,7 +130,7 @@ def beam_search(
         )
     else:
         beam = Beam(
-            model.start(source, source_lengths),
+            model.start(source, source_lengths) if start is None else model.decoder.start(*start),
             limits.to(source.device),
             size=beam_size,
             n_best=n_best,

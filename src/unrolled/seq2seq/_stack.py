@@ -33,7 +33,7 @@ def make_stack(shape: StackShape, dropout: float) -> Stack:
 def run_on_symbols(
     layer: Stack,
     embedding: nn.Embedding,
-    dropout: nn.Dropout,
+    dropout: nn.Module,
     ids: Tensor,
     hidden: Tensor | None = None,
     cell: Tensor | None = None,
@@ -44,13 +44,13 @@ def run_on_symbols(
     Args:
         layer: what to run.
         embedding: of the symbols.
-        dropout: of the embedding.
+        dropout: of the embedding; a module of somebody's own is called whatever its mode.
         ids: the symbols, (batch, step).
         hidden: h_0; zeros when absent.
         cell: c_0; zeros when absent.
         lengths: real steps of each sample.
     """
-    if dropout.training and dropout.p:
+    if type(dropout) is not nn.Dropout or (dropout.training and dropout.p):
         return run_stack(layer, dropout(embedding(ids)), hidden, cell, lengths)
     output, h_n, c_n = run_embedded(layer, embedding, ids, hidden, cell, lengths)
     return cast("Tensor", output), h_n, c_n

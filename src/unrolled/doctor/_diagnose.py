@@ -147,7 +147,7 @@ def _unseen(
             findings += check.look(unseen)
             run.append(check.code)
         else:
-            unrun.append(UnrunCheck(check.code, sentence))
+            unrun.append(UnrunCheck(check.code, f"{sentence}."))
     return findings, run, unrun
 
 

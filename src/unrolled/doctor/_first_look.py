@@ -54,6 +54,8 @@ def first_look(patient: Patient, request: Request, clock: Clock) -> Observation 
                 seen = _runs(patient, tried, request, deadline)
                 finite = is_finite(seen.whole.results)
             except OutOfTime:
+                if clock.over:
+                    return clock.why_left().removesuffix(".")
                 return (
                     f"one call took longer than {clock.per_check:g} seconds; give smaller examples "
                     "or a larger seconds_per_check"

@@ -29,7 +29,7 @@ def tensors_of(result: Any) -> list[Tensor]:
 
 
 def described(result: Any) -> str:
-    """What a result is, for a sentence: `"None"`, `"a str"`, `"a tensor of torch.int64"`.
+    """What a result is, for a sentence: `"None"`, or `"an object of type str"`.
 
     Args:
         result: of a model.
@@ -38,8 +38,7 @@ def described(result: Any) -> str:
         return "None"
     if isinstance(result, Tensor):
         return f"a tensor of {result.dtype}, of the shape {tuple(result.shape)}"
-    name = type(result).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"an object of type {type(result).__name__}"
 
 
 def _leaves(result: Any) -> list[Any]:

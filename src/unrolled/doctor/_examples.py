@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from ..errors import UsageError
 from ._entry import Entry
+from ._given_value import shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,7 +281,8 @@ def _check_lengths(
 ) -> None:
     if given is None:
         raise UsageError(
-            f"lengths is {lengths!r}; give one whole number for each sample, as a list or a tensor."
+            f"lengths is {shown(lengths)}; give one whole number for each sample, as a list or a "
+            "tensor."
         )
     if len(given) != batch:
         raise UsageError(

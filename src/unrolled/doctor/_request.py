@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ._check import Check
 from ._checks import CHECKS
 from ._examples import Examples, read_examples
+from ._given_value import shown
 
 _TAKEN = (
     "give what the model is called with: tensors of floats or ids, packed sequences, and tuples, "
@@ -100,8 +101,8 @@ def read_request(
     for name, dim in (("batch_dim", batch_dim), ("time_dim", time_dim)):
         if dim is not None and (type(dim) is not int or dim < 0):
             raise UsageError(
-                f"{name} is {dim!r}; give the number of a dimension, 0 for the first, or leave it "
-                "out"
+                f"{name} is {shown(dim)}; give the number of a dimension, 0 for the first, or "
+                "leave it out"
             )
     if batch_dim is not None and batch_dim == time_dim:
         raise UsageError(
@@ -110,7 +111,7 @@ def read_request(
         )
     if target is not None and not isinstance(target, Tensor):
         raise UsageError(
-            f"target is a {type(target).__name__}; give a tensor: the symbols that come next, or "
+            f"target is {shown(target)}; give a tensor: the symbols that come next, or "
             "the other framework's output"
         )
     return Request(module, args, named, lengths, batch_dim, time_dim, target, _chosen(checks))
@@ -127,7 +128,7 @@ def seconds_above_zero(name: str, value: Any) -> float:
         UsageError: it is no number above 0.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise UsageError(f"{name} is {value!r}; it must be a number above 0")
+        raise UsageError(f"{name} is {shown(value)}; it must be a number above 0")
     return float(value)
 
 
@@ -135,14 +136,14 @@ def _chosen(codes: Iterable[str] | None) -> tuple[Check, ...]:
     if codes is None:
         return CHECKS
     if not isinstance(codes, Iterable):
-        raise UsageError(f'checks is {codes!r}; give codes, such as ["M01", "M10"]')
+        raise UsageError(f'checks is {shown(codes)}; give codes, such as ["M01", "M10"]')
     wanted = [codes] if isinstance(codes, str) else list(codes)
     if not wanted:
         raise UsageError("checks is empty; name a code, such as M01, or leave checks out for all")
-    known = {check.code for check in CHECKS}
+    known = [check.code for check in CHECKS]
     for code in wanted:
-        if code not in known:
-            raise UsageError(f"no check has the code {code!r}; they are M01 to M30")
+        if not isinstance(code, str) or code not in known:
+            raise UsageError(f"no check has the code {shown(code)}; they are M01 to M30")
     return tuple(check for check in CHECKS if check.code in wanted)
 
 
@@ -151,12 +152,12 @@ def _keywords(given: Any) -> dict[str, Any]:
         return {}
     if not isinstance(given, Mapping):
         raise UsageError(
-            f"keywords is a {type(given).__name__}; give a dict of arguments by their name, such "
+            f"keywords is {shown(given)}; give a dict of arguments by their name, such "
             'as {"mask": mask}'
         )
     for name in given:
         if not isinstance(name, str):
-            raise UsageError(f"keywords has the key {name!r}; its keys are names of arguments")
+            raise UsageError(f"keywords has the key {shown(name)}; its keys are names of arguments")
     return dict(given)
 
 
@@ -177,16 +178,8 @@ def _check_inputs(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
             found = found or whole or isinstance(leaf, (Tensor, PackedSequence))
     if (inputs or keywords) and not found:
         name, value = [*inputs, *keywords.items()][0]
-        raise UsageError(f"{name} is {_shown(value)}, and no input is a tensor; {_TAKEN}")
+        raise UsageError(f"{name} is {shown(value)}, and no input is a tensor; {_TAKEN}")
 
 
 def _place(place: int, count: int) -> str:
     return f"input {place}" if count > 1 else "the input"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "None"
-    text = repr(value)
-    kind = f"a {type(value).__name__}"
-    return f"{kind}, {text}" if len(text) <= 40 and "\n" not in text else kind

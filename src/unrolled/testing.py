@@ -19,6 +19,7 @@ def assert_states_sound(
     keywords: Mapping[str, Any] | None = None,
     checks: Iterable[str] | None = None,
     seconds_per_check: float = 10.0,
+    seconds_in_all: float = 60.0,
 ) -> None:
     """Fail where the doctor finds an error or a warning in a model.
 
@@ -32,6 +33,7 @@ def assert_states_sound(
         keywords: arguments by keyword.
         checks: codes to look for; all when absent.
         seconds_per_check: a check that takes longer is left.
+        seconds_in_all: when they are over, what was not looked for is left out.
 
     Raises:
         AssertionError: something was found; the text is the report's.
@@ -49,6 +51,7 @@ def assert_states_sound(
         keywords=keywords,
         checks=checks,
         seconds_per_check=seconds_per_check,
+        seconds_in_all=seconds_in_all,
     )
     if not report.ok:
         raise AssertionError(str(report))

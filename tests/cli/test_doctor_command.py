@@ -69,6 +69,12 @@ def test_a_wrong_model_is_found(name: str, wrong: str, capsys: Capture) -> None:
         assert words in out
 
 
+def test_checks_that_could_not_be_run_are_told(right: str, capsys: Capture) -> None:
+    assert main(["doctor", f"{right}:build", "--input=float[1,7,8]"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "M03, M04, M07, M26: the example holds one sample; give a batch of at least two." in told
+
+
 def test_a_right_model_is_clean(right: str, capsys: Capture) -> None:
     assert main(["doctor", f"{right}:build", "--input=float[4,7,8]"]) == 0
     assert "Classifier: nothing wrong was found" in capsys.readouterr().out
@@ -151,6 +157,11 @@ X = "--input=float[4,7,8]"
         (["FILE:build", "--input=mask"], "needs lengths; give --lengths 7,5,3 too"),
         (["FILE:build", "--input=x=mask", X, "--lengths=7,5"], "stands after one with a name"),
         (["FILE:build", "--input=no.npz"], "no.npz: there is no such file"),
+        (["FILE:build", X, "--lengths=7,5"], "lengths holds 2 numbers, but the examples hold 4"),
+        (["FILE:build", X, "--batch_dim=5"], "batch_dim is 5, but the examples have the shapes"),
+        (["FILE:build", X, "--target=float[3]"], "target has the shape (3,), but the model gives"),
+        (["FILE:build", X, "--seconds=0"], "expected a number above 0, got '0'"),
+        (["FILE:build", X, "--seconds=1e-9"], "the 1e-09 seconds for the whole diagnosis were ov"),
         (["FILE:build", X, "--html=/"], "/ is a directory; give the name of a file"),
     ],
 )
@@ -209,7 +220,22 @@ def test_tensors_come_from_files(tmp_path: Path) -> None:
         read("x.npy[z]")
 
 
-@pytest.mark.parametrize("name", ["evil.pt", "evil.npy", "torn.npz", "torn.safetensors"])
+def test_a_file_of_several_tensors_that_is_given_whole(
+    right: str, tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "two.npz"
+    np.savez(path, x=np.zeros((4, 7, 8), np.float32), y=np.zeros(3))
+    assert main(["doctor", f"{right}:build", f"--input={path}"]) == 2
+    told = capsys.readouterr().err
+    assert (
+        f"; {path} holds x, y, and a dict of them was given: for one alone give {path}[x]" in told
+    )
+    assert main(["doctor", f"{right}:build", f"--input={path}[x]", "--checks=M01"]) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.pt", "evil.npy", "torn.pt", "torn.npy", "torn.npz", "torn.safetensors"]
+)
 def test_nothing_in_a_file_is_run(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     if name == "evil.pt":
@@ -218,7 +244,7 @@ def test_nothing_in_a_file_is_run(name: str, tmp_path: Path) -> None:
         np.save(path, np.array([Evil()], dtype=object), allow_pickle=True)
     else:
         path.write_bytes(b"\x00torn")
-    with pytest.raises(DataError, match="cannot be read without running what is in it"):
+    with pytest.raises(DataError, match="is damaged, or holds more than plain tensors"):
         example_inputs([read_input(str(path))], None)
 
 

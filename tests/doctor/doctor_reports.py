@@ -38,6 +38,7 @@ THROWN_AWAY = Finding(
 NOT_RAGGED = UnrunCheck(
     "M02", "All samples have the same length; give lengths=[7, 5] with two samples or more."
 )
+RAISED = "the model raised RuntimeError: no such table; give the inputs of a call that works."
 ASSUMED = "Dimension 0 of input 0 was taken for the batch, and dimension 1 for the steps."
 
 
@@ -52,6 +53,14 @@ def examples() -> dict[str, Report]:
             (ASSUMED,),
             ("M01", "M03", "M27", "M30"),
             1.25,
+        ),
+        "unseen": Report(
+            "Raising",
+            (),
+            tuple(UnrunCheck(f"M{n:02d}", RAISED) for n in range(1, 31) if n != 27),
+            (),
+            ("M27",),
+            0.02,
         ),
         "note": Report("Translator", (THROWN_AWAY,), (), (), ("M30",), 0.04),
         "hostile": Report(

@@ -201,7 +201,7 @@ class Plain(nn.Module):
 def test_a_call_that_raises_is_said_in_a_sentence() -> None:
     report = unrolled.diagnose(Plain(), torch.randn(3, 5, 3))
     assert "missing 1 required positional argument: 'scale'" in why(report)
-    assert why(report).endswith("give the inputs of a call that works")
+    assert why(report).endswith("give the inputs of a call that works.")
     assert report.checks_run == ("M27",)
 
 

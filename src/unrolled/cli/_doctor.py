@@ -13,7 +13,7 @@ from jsonargparse import Namespace
 from ..errors import ModelError, UsageError
 from ._input_spec import InputSpec, example_inputs, read_input
 from ._parser import CommandParser
-from ._values import text, whole, wholes
+from ._values import real, text, whole, wholes
 from ._whole_file import check_place, write_whole
 
 if TYPE_CHECKING:
@@ -83,9 +83,18 @@ def doctor_parser() -> CommandParser:
         "next, of converted weights the other framework's result",
     )
     parser.add_argument(
+        "--seconds",
+        type=real(above=0),
+        metavar="N",
+        default=60.0,
+        help="when so many are over, checks not begun are left out, and said to be",
+    )
+    parser.add_argument(
         "--checks", type=text, metavar="CODE,CODE", help="look for these alone, such as M01,M03"
     )
-    output = parser.add_argument_group("output", "Text is printed in any case.")
+    output = parser.add_argument_group(
+        "output", "Text is printed in any case. A folder that is missing is made."
+    )
     output.add_argument("--json", type=text, metavar="FILE", help="write it for programs")
     output.add_argument(
         "--html", type=text, metavar="FILE", help="write one page that needs nothing but itself"
@@ -170,7 +179,21 @@ def _report(
         time_dim=options.time_dim,
         target=wanted,
         checks=codes,
+        seconds_in_all=options.seconds,
     )
     if not report.has_looked and not report.findings:
-        raise ModelError(f"{options.model} could not be looked at: {report.not_run[0].why}")
+        why = report.not_run[0].why.removesuffix(".")
+        raise ModelError(f"{options.model} could not be looked at: {why}{_parts(specs, by_place)}")
     return report
+
+
+def _parts(specs: Sequence[InputSpec], by_place: Sequence[object]) -> str:
+    """What else to try where a file of several tensors was given whole."""
+    for spec, value in zip(specs, by_place, strict=False):
+        if spec.kind == "file" and isinstance(value, dict) and value:
+            names = list(map(str, value))
+            return (
+                f"; {spec.path} holds {', '.join(names)}, and a dict of them was given: for one "
+                f"alone give {spec.path}[{names[0]}]"
+            )
+    return ""

@@ -178,8 +178,9 @@ def _from_file(spec: InputSpec) -> Any:
         found = _read(path)
     except Exception as fault:
         raise DataError(
-            f"{path} cannot be read without running what is in it ({type(fault).__name__}); save "
-            "plain tensors with torch.save, numpy.savez or safetensors"
+            f"{path} is damaged, or holds more than plain tensors, and nothing in a file is run "
+            f"({type(fault).__name__}); save plain tensors with torch.save, numpy.savez or "
+            "safetensors"
         ) from None
     if isinstance(found, dict) and spec.key:
         if spec.key not in found:

@@ -67,9 +67,9 @@ class Entry:
         else:
             batch_dim, time_dim = self.batch_dim, self.time_dim
         if time_dim is None:
-            return amounts.movedim(batch_dim, 0).reshape(amounts.shape[batch_dim], 1, -1).sum(2)
+            return amounts.movedim(batch_dim, 0).unsqueeze(1).flatten(1).sum(1, keepdim=True)
         moved = amounts.movedim((batch_dim, time_dim), (0, 1))
-        return moved.reshape(moved.shape[0], moved.shape[1], -1).sum(2)
+        return moved.unsqueeze(2).flatten(2).sum(2)
 
     def ids(self) -> Tensor:
         """(batch, step) of ids."""

@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from ..errors import UsageError
 from ._entry import Entry
+from ._given_value import shown
 from ._reading import Reading, says_lengths
 
 
@@ -125,11 +126,13 @@ def read_examples(
         batch_dim = 1 - time_dim
     given = _whole(lengths)
     chosen = batch_dim if batch_dim is not None else _batch_dim(leaves, given)
+    _check_dims(leaves, {"batch_dim": batch_dim, "time_dim": time_dim})
     entries: list[Entry] = []
     for place, leaf in enumerate(leaves):
         name = names[place] if place < len(names) else f"argument {place}"
         entry = _entry(place, name, leaf, chosen, time_dim)
         if entry is not None:
+            _check_filled(entry)
             entries.append(entry)
     main = next((entry for entry in entries if entry.steps is not None), None)
     batch = main.batch if main is not None else entries[0].batch if entries else 1
@@ -249,14 +252,40 @@ def with_batch_dim(examples: Examples, batch_dim: int) -> Examples:
     return examples
 
 
+def _check_dims(leaves: list[Any], hints: dict[str, int | None]) -> None:
+    shapes = [tuple(leaf.shape) for leaf in leaves if isinstance(leaf, Tensor)]
+    for name, dim in hints.items():
+        if dim is not None and shapes and dim >= max(map(len, shapes)):
+            raise UsageError(
+                f"{name} is {dim}, but the examples have the shapes "
+                f"{', '.join(map(str, shapes))}; give the number of a dimension that is there, 0 "
+                "for the first"
+            )
+
+
+def _check_filled(entry: Entry) -> None:
+    for size, what in ((entry.batch, "sample"), (entry.steps, "step")):
+        if size == 0:
+            raise UsageError(
+                f"{entry.name} has the shape {tuple(entry.tensor.shape)}, in which there is no "
+                f"{what}; give three samples or more, of four steps or more"
+            )
+
+
+def _dense(leaf: Tensor) -> bool:
+    """Whether it is a plain array of numbers, which can be changed place by place."""
+    return leaf.layout == torch.strided and not leaf.is_nested and not leaf.is_quantized
+
+
 def _turned(leaf: Any, dtype: torch.dtype | None) -> Any:
     if isinstance(leaf, PackedSequence):
         data = leaf.data.detach()
+        data = data.clone()
         data = data.to(dtype) if dtype and torch.is_floating_point(data) else data
         return PackedSequence(data, leaf.batch_sizes, leaf.sorted_indices, leaf.unsorted_indices)
     if isinstance(leaf, Tensor):
-        leaf = leaf.detach()
-        return leaf.to(dtype) if dtype and torch.is_floating_point(leaf) else leaf.clone()
+        leaf = leaf.detach().clone()  # a clone of one made in inference mode is none
+        return leaf.to(dtype) if dtype and torch.is_floating_point(leaf) else leaf
     return leaf
 
 
@@ -277,7 +306,8 @@ def _check_lengths(
 ) -> None:
     if given is None:
         raise UsageError(
-            f"lengths is {lengths!r}; give one whole number for each sample, as a list or a tensor."
+            f"lengths is {shown(lengths)}; give one whole number for each sample, as a list or a "
+            "tensor."
         )
     if len(given) != batch:
         raise UsageError(
@@ -340,6 +370,8 @@ def _entry(place: int, name: str, leaf: Any, batch_dim: int, time_dim: int | Non
         return Entry(place, name, "packed", leaf.data, None, None, leaf)
     if not isinstance(leaf, Tensor) or leaf.dtype == torch.bool or leaf.is_complex():
         return None
+    if not _dense(leaf):
+        return None
     floats = leaf.is_floating_point()
     if floats and leaf.dim() == 2:
         return Entry(place, name, "floats", leaf, 0, None)
@@ -359,7 +391,12 @@ def _mask_lengths(
     leaf: Any, batch: int, steps: int, left: bool
 ) -> tuple[tuple[int, ...], bool] | None:
     """Lengths that a mask tells, and whether padding stands at the start."""
-    if not isinstance(leaf, Tensor) or leaf.dim() != 2 or set(leaf.shape) != {batch, steps}:
+    if (
+        not isinstance(leaf, Tensor)
+        or not _dense(leaf)
+        or leaf.dim() != 2
+        or set(leaf.shape) != {batch, steps}
+    ):
         return None
     if leaf.dtype != torch.bool and not bool(((leaf == 0) | (leaf == 1)).all()):
         return None

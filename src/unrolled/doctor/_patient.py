@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-import random
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-SEED = 1937
+from ._stillness import SEED as SEED
+
+MOST_SAID = 240
+"""Characters of an exception's message that are repeated."""
 
 
 class Patient:
@@ -24,26 +24,23 @@ class Patient:
         model: the original, which is only read.
 
     Attributes:
+        original: without what `torch.compile` put round it.
         dtype: of its numbers.
         assumptions: what could not be done as wished.
+        refusal: why it cannot be run at all, as a sentence; None where it can.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self.original = model
+        self.original = _unwrapped(model)
         self.assumptions: list[str] = []
         self.copied = True
         self.dtype = torch.float64
-        try:
-            self.template = copy.deepcopy(model, _cut_from_graphs(model))
-        except Exception as reason:
-            self.copied = False
-            self.template = model
-            self.assumptions.append(
-                f"The model could not be copied ({_first_line(reason)}), so that it was run itself "
-                "and put back afterwards."
-            )
-        if self.copied:
-            prepare(self.template, self.dtype)
+        self.template = self.original
+        self.refusal = _refused(self.original)
+        if self.refusal is None:
+            with torch.inference_mode(False), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._copy()
 
     def fresh(self) -> nn.Module:
         """A copy as the model was when it came."""
@@ -53,11 +50,35 @@ class Patient:
         """Give up double precision."""
         self.dtype = torch.float32
         if self.copied:
+            self._prepare()
+
+    def _copy(self) -> None:
+        try:
+            template = copy.deepcopy(self.original, _made_anew(self.original))
+            if _shared(template, self.original):
+                raise TypeError("its copy shares parts with it")
+        except Exception as reason:
+            self.copied = False
+            self.assumptions.append(
+                f"The model could not be copied ({first_line(reason)}), so that it was run itself "
+                "and put back afterwards."
+            )
+            return
+        self.template = template
+        self._prepare()
+
+    def _prepare(self) -> None:
+        try:
             prepare(self.template, self.dtype)
+        except Exception as reason:
+            self.refusal = (
+                f"the model could not be put into evaluation and {self.dtype} "
+                f"({first_line(reason)}); give one whose eval() and to() work"
+            )
 
 
 def prepare(model: nn.Module, dtype: torch.dtype) -> None:
-    """Still: evaluation, one precision, no gradients of weights, on the CPU.
+    """Still: evaluation, one precision, no gradients of weights, on the CPU, nothing compiled.
 
     Args:
         model: a copy.
@@ -68,9 +89,17 @@ def prepare(model: nn.Module, dtype: torch.dtype) -> None:
         model.eval()
         model.to(device="cpu", dtype=dtype)
         for parameter in model.parameters():
+            if not parameter.is_leaf:  # a copy of TorchScript's
+                parameter.detach_()
+                continue
             parameter.requires_grad_(False)
             parameter.grad = None
-        for module in model.modules():
+        for module in list(model.modules()):
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            for name, child in list(module._modules.items()):
+                if child is not None:
+                    module._modules[name] = _unwrapped(child)
             for name, value in list(vars(module).items()):
                 if isinstance(value, Tensor) and value.is_floating_point():
                     setattr(module, name, value.detach().to("cpu", dtype))
@@ -78,86 +107,87 @@ def prepare(model: nn.Module, dtype: torch.dtype) -> None:
                     setattr(module, name, tuple(v.detach().to("cpu", dtype) for v in value))
 
 
-def _cut_from_graphs(model: nn.Module) -> dict[int, Any]:
-    """What `deepcopy` takes as copied already: tensors that a model keeps from an earlier call.
+def first_line(reason: BaseException) -> str:
+    """The kind of an exception, and the beginning of what it says.
 
-    Such a tensor hangs on the graph of that call, and `deepcopy` refuses it.
+    Args:
+        reason: the exception.
+    """
+    lines = str(reason).strip().splitlines()
+    said = f": {shorten(lines[0], MOST_SAID, placeholder=' …')}" if lines else ""
+    return f"{type(reason).__name__}{said}"
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The module that `torch.compile` was given, or the module itself."""
+    if not type(module).__module__.startswith("torch._dynamo"):
+        return module
+    inner = module._modules.get("_orig_mod")
+    return module if inner is None else _unwrapped(inner)
+
+
+def _refused(model: nn.Module) -> str | None:
+    """Why a model can be neither copied nor run, if that can be told beforehand."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return (
+            "the model was made by TorchScript (torch.jit), inside which no layer can be watched; "
+            "give the Python module that it was made of"
+        )
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if nn.parameter.is_lazy(tensor):
+            return (
+                f"{name} has no shape yet, as in lazy modules before their first call; call the "
+                "model once, then give it"
+            )
+        if tensor.is_meta:
+            return (
+                f"{name} is on the meta device and holds no numbers; fill the model with to_empty "
+                "and load_state_dict, then give it"
+            )
+    return None
+
+
+def _made_anew(model: nn.Module) -> dict[int, Any]:
+    """What `deepcopy` takes as copied already, since it refuses such tensors or copies too well.
+
+    They are those that a model keeps from an earlier call, which hang on the graph of that call,
+    and those made in inference mode, which no gradient can ever pass.
 
     Args:
         model: one that may have run.
     """
     copies: dict[int, Any] = {}
     for module in model.modules():
-        for leaf in pytree.tree_leaves(dict(vars(module))):
-            if isinstance(leaf, Tensor) and not leaf.is_leaf:
-                copies[id(leaf)] = leaf.detach().clone()
+        for leaf in _kept(module):
+            if not isinstance(leaf, Tensor) or nn.parameter.is_lazy(leaf):
+                continue
+            if not leaf.is_leaf or leaf.is_inference():
+                anew = leaf.detach().clone()
+                parameter = isinstance(leaf, nn.Parameter)
+                copies[id(leaf)] = nn.Parameter(anew, leaf.requires_grad) if parameter else anew
     return copies
+
+
+def _kept(module: nn.Module) -> list[Any]:
+    try:
+        return pytree.tree_leaves(dict(vars(module)))
+    except RecursionError:  # a list that holds itself
+        return [*vars(module).values(), *module.parameters(False), *module.buffers(False)]
+
+
+def _shared(one: nn.Module, other: nn.Module) -> bool:
+    """Whether a copy holds modules or numbers of the original."""
+    kept = {id(module) for module in other.modules()}
+    kept |= {tensor.data_ptr() for tensor in _numbers(other)}
+    found = {id(module) for module in one.modules()}
+    found |= {tensor.data_ptr() for tensor in _numbers(one)}
+    return bool(kept & found)
+
+
+def _numbers(model: nn.Module) -> list[Tensor]:
+    tensors = [*model.parameters(), *model.buffers()]
+    return [t for t in tensors if t.layout == torch.strided and t.numel() and not t.is_meta]
 
 
 def _is_floating(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
-
-
-@contextmanager
-def stillness(dtype: torch.dtype, seed: int = SEED) -> Iterator[None]:
-    """All that a run may change outside the model is put back: random states, modes, defaults.
-
-    Args:
-        dtype: of numbers that the model makes without a word of their type.
-        seed: of the random states inside.
-    """
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    default, enabled = torch.get_default_dtype(), torch.is_grad_enabled()
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # Of the CPU alone, where the copy runs: `torch.manual_seed` would move other devices too.
-        torch.default_generator.manual_seed(seed)
-        np.random.seed(seed)
-        random.seed(seed)
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(True)
-        try:
-            with torch.inference_mode(False):
-                yield
-        finally:
-            torch.set_default_dtype(default)
-            torch.set_grad_enabled(enabled)
-            np.random.set_state(numpy_state)
-            random.setstate(python_state)
-
-
-@contextmanager
-def as_it_was(model: nn.Module) -> Iterator[None]:
-    """The model's tensors, mode, gradients and attributes are put back.
-
-    Args:
-        model: one that could not be copied.
-    """
-    modules = list(model.modules())
-    kept = []
-    for module in modules:
-        inner = {k: dict(v) for k, v in vars(module).items() if isinstance(v, dict)}
-        kept.append((dict(vars(module)), inner))
-    tensors = [*model.parameters(), *model.buffers()]
-    values = [(t, t.detach().clone(), t.grad, t.requires_grad) for t in tensors]
-    try:
-        yield
-    finally:
-        for tensor, value, gradient, wants in values:
-            with torch.no_grad():
-                tensor.data = value
-            tensor.requires_grad_(wants) if tensor.is_leaf else None
-            tensor.grad = gradient
-        for module, (outer, inner) in zip(modules, kept, strict=True):
-            for name in [name for name in vars(module) if name not in outer]:
-                del module.__dict__[name]
-            module.__dict__.update(outer)
-            for name, content in inner.items():
-                held = module.__dict__[name]
-                held.clear()
-                held.update(content)
-
-
-def _first_line(reason: BaseException) -> str:
-    text = str(reason).strip().splitlines()
-    return f"{type(reason).__name__}: {text[0]}" if text else type(reason).__name__

@@ -16,6 +16,7 @@ from .. import nn as ours
 from ..grid import StateGrid
 from ._layer_run import LayerRun, Lookup, PaddedAgain, Reshape, SoftmaxCall, cut
 from ._operations import Operations
+from ._time_limit import OutOfTime as OutOfTime
 
 _STACKS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "rnn", "rnn_relu": "rnn"}
 _CELLS = {f"{name}_cell": cell for name, cell in _STACKS.items()}
@@ -31,10 +32,6 @@ _OUR_NAMES = {
 }
 _CONVERSIONS = {"to", "float", "double", "type", "type_as"}
 _RESHAPES = {"view", "reshape", "flatten", "unflatten"}
-
-
-class OutOfTime(BaseException):
-    """The time for a check is over. Not an `Exception`, so that no model swallows it."""
 
 
 class Recorder(TorchFunctionMode):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ._finding import Finding, UnrunCheck
 
-_WITHOUT_A_RUN = frozenset({"M27"})  # the checks that ask only how a layer was made
+WITHOUT_A_RUN = frozenset({"M27"})
+"""The checks that ask only how a layer was made."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -26,7 +27,7 @@ class Report:
     @property
     def has_looked(self) -> bool:
         """Whether a check that runs the model could be run, if any was asked for."""
-        return not self.not_run or not set(self.checks_run) <= _WITHOUT_A_RUN
+        return not self.not_run or not set(self.checks_run) <= WITHOUT_A_RUN
 
     @property
     def ok(self) -> bool:

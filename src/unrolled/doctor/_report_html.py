@@ -15,7 +15,7 @@ from ._catalogue import MISTAKES
 from ._finding import Finding
 from ._report import Report
 from ._report_text import code_lines
-from ._report_words import by_severity, left_out, looked_for, place, probe, title, verdict
+from ._report_words import by_severity, left_out, looked_for, place, probe, reasons, title, verdict
 
 _NOTEBOOK_CSS = """\
 .unrolled-report pre { overflow-x: auto; }
@@ -120,8 +120,8 @@ def _rest(report: Report, tag: str = "") -> list[Markup]:
     pieces = []
     if report.not_run:
         items = [
-            element("li", {}, element("b", {}, escaped(f"{one.code} ")), _text(one.why))
-            for one in report.not_run
+            element("li", {}, element("b", {}, escaped(f"{codes} ")), _text(why))
+            for why, codes in reasons(report).items()
         ]
         pieces.append((left_out(report), items))
     if report.assumptions:

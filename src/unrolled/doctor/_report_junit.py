@@ -5,25 +5,28 @@ from __future__ import annotations
 from ..explanation._markup import Markup, element, escaped, joined
 from ._finding import Finding
 from ._report import Report
-from ._report_words import place, probe, title
+from ._report_words import place, probe, reasons, title, unlooked
 
 
 def render_junit(report: Report) -> str:
     """A suite with a case for each check.
 
     A case fails where something worse than a note was found, is skipped where the check could not
-    be run, and passes with its notes as output otherwise.
+    be run, and passes with its notes as output otherwise. A model that could not be looked at is
+    an error, so that no build passes on it.
     """
     found: dict[str, list[Finding]] = {code: [] for code in report.checks_run}
     for finding in report.findings:
         found.setdefault(finding.code, []).append(finding)
     cases = [_case(report.model, code, findings) for code, findings in sorted(found.items())]
     cases += [_skipped(report.model, one.code, one.why) for one in report.not_run]
+    unseen = [_unseen(report)] if unlooked(report) else []
+    cases += unseen
     failures = sum(any(one.severity != "note" for one in findings) for findings in found.values())
     numbers = {
         "tests": str(len(cases)),
         "failures": str(failures),
-        "errors": "0",
+        "errors": str(len(unseen)),
         "skipped": str(len(report.not_run)),
         "time": f"{report.seconds:.3f}",
     }
@@ -61,6 +64,12 @@ def _case(model: str, code: str, findings: list[Finding]) -> Markup:
 
 def _skipped(model: str, code: str, why: str) -> Markup:
     return element("testcase", _attributes(model, code), element("skipped", {"message": why}))
+
+
+def _unseen(report: Report) -> Markup:
+    why = "; ".join(reasons(report))
+    attributes = {"classname": f"unrolled.doctor.{report.model}", "name": "looked at", "time": "0"}
+    return element("testcase", attributes, element("error", {"message": why, "type": "unseen"}))
 
 
 def _attributes(model: str, code: str) -> dict[str, str]:

@@ -21,9 +21,7 @@ def render_text(report: Report, width: int = 100) -> str:
         lines = [
             line
             for why, codes in reasons(report).items()
-            for line in (
-                _item(codes, why, width) if "," not in codes else _several(codes, why, width)
-            )
+            for line in (_several(codes, why, width) if " " in codes else _item(codes, why, width))
         ]
         blocks.append("\n".join([f"{left_out(report)}:", *lines]))
     if report.assumptions:

@@ -20,13 +20,18 @@ PROBES = {
 
 def verdict(report: Report) -> str:
     """What was found, in one sentence."""
-    if not report.has_looked and not report.findings:
+    if unlooked(report):
         what = "could not be looked at"
     elif not report.findings:
         what = "nothing wrong was found"
     else:
         what = listed([counted(report, severity) for severity in SEVERITIES])
     return f"{report.model}: {what}"
+
+
+def unlooked(report: Report) -> bool:
+    """Whether nothing is known of the model: no check could run it, and none found anything."""
+    return not report.has_looked and not report.findings
 
 
 def counted(report: Report, severity: str) -> str:
@@ -73,11 +78,25 @@ def left_out(report: Report) -> str:
 
 
 def reasons(report: Report) -> dict[str, str]:
-    """Why checks could not be run: for each reason the codes, `"M01, M02"`."""
+    """Why checks could not be run: for each reason the codes, `"M01, M05 to M09"`."""
     codes: dict[str, list[str]] = {}
     for one in report.not_run:
         codes.setdefault(one.why, []).append(one.code)
-    return {why: ", ".join(of_why) for why, of_why in codes.items()}
+    return {why: _ranges(of_why) for why, of_why in codes.items()}
+
+
+def _ranges(codes: list[str]) -> str:
+    """The codes, three or more that follow each other in the catalogue as the first and last."""
+    order = list(MISTAKES)
+    runs: list[list[str]] = []
+    for code in codes:
+        before = runs[-1][-1] if runs else ""
+        follows = before in order and code in order[order.index(before) + 1 :][:1]
+        if follows:
+            runs[-1].append(code)
+        else:
+            runs.append([code])
+    return ", ".join(f"{run[0]} to {run[-1]}" if run[2:] else ", ".join(run) for run in runs)
 
 
 def by_severity(report: Report) -> tuple[Finding, ...]:

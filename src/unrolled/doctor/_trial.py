@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
-from torch.utils import _pytree as pytree
 
 from ._examples import Examples
 from ._flow import Flow
 from ._layer_run import cut
-from ._patient import SEED, Patient, as_it_was, stillness
+from ._patient import Patient
 from ._recorder import Recorder
+from ._results import tensors_of
+from ._stillness import SEED, as_it_was, stillness
+from ._time_limit import left_at
 
 
 @dataclass(eq=False)
@@ -27,26 +28,8 @@ class Trial:
     recorder: Recorder
     results: list[Tensor]
     flow: Flow
-
-
-def tensors_of(result: Any) -> list[Tensor]:
-    """The float tensors in what a model gave.
-
-    Args:
-        result: a tensor, a pack, or anything that holds some.
-    """
-    found: list[Tensor] = []
-    for leaf in pytree.tree_leaves(result, is_leaf=lambda v: isinstance(v, PackedSequence)):
-        if isinstance(leaf, PackedSequence):
-            found.append(pad_packed_sequence(leaf, batch_first=True)[0])
-        elif isinstance(leaf, Tensor):
-            if leaf.is_floating_point():
-                found.append(leaf)
-        elif hasattr(leaf, "__dict__") and not isinstance(leaf, (nn.Module, type)):
-            found += [
-                v for v in vars(leaf).values() if isinstance(v, Tensor) and v.is_floating_point()
-            ]
-    return found
+    given: Any = None
+    """What the model returned, as it is."""
 
 
 class Runner:
@@ -90,17 +73,15 @@ class Runner:
                 roots[place] = cut(entry.tensor)
                 replaced[entry.leaf] = examples.rebuilt(entry, roots[place].clone())
         args, keywords = examples.call(replaced)
+        put_back = nullcontext() if self.patient.copied else as_it_was(model)
         with stillness(self.patient.dtype, seed):
-            if self.patient.copied:
-                with recorder.watching():
-                    result = model(*args, **keywords)
-                results = tensors_of(result)
-                return Trial(model, recorder, results, Flow(recorder, examples, roots, results))
-            with as_it_was(model), recorder.watching():
-                model.eval()
-                result = model(*args, **keywords)
-            results = tensors_of(result)
-            return Trial(model, recorder, results, Flow(recorder, examples, roots, results))
+            with put_back, recorder.watching(), left_at(self.deadline):
+                if not self.patient.copied:
+                    model.eval()
+                given = model(*args, **keywords)
+            results = tensors_of(given)
+            flow = Flow(recorder, examples, roots, results)
+            return Trial(model, recorder, results, flow, given)
 
     def plain(self, examples: Examples, changed: Mapping[int, Any]) -> list[Tensor]:
         """The results with other inputs, without gradients.
@@ -121,15 +102,6 @@ class Runner:
         """
         trial = self.run(examples, cutting=False, model=model, graph=False)
         return [result.detach() for result in trial.results]
-
-
-def deadline_in(seconds: float) -> float:
-    """By `time.monotonic`.
-
-    Args:
-        seconds: from now.
-    """
-    return time.monotonic() + seconds
 
 
 def is_finite(results: list[Tensor]) -> bool:

@@ -34,8 +34,8 @@ def explain_parser() -> CommandParser:
         "-1]\nreally takes, in PyTorch, Keras, ONNX or Flax, and whether that is a known trap.",
         examples="  unrolled explain runs/g2p zendaya\n"
         "  unrolled explain runs/g2p zendaya brexit --html report.html\n"
-        '  unrolled explain runs/g2p zendaya --values forget_gate --field "decoder h[layer=0, '
-        'forward, step=2]"\n'
+        "  unrolled explain runs/g2p zendaya --values forget_gate \\\n"
+        '    --field "decoder h[layer=0, forward, step=2]"\n'
         "  unrolled explain --cell lstm --layers 2 --bidirectional --steps 5\n"
         "  unrolled explain --cell gru --layers 2 --steps 5 \\\n"
         '    --field "h[layer=1, forward, step=2]"\n'

@@ -14,18 +14,32 @@ void each(const float* from, std::size_t count, float* to) {
   }
 }
 
+constexpr int kHashVectors = kHashLanes * sizeof(std::uint32_t) / sizeof(Words);
+using Lanes = Words[kHashVectors];
+
 // Each step can be undone, so one changed word always changes its lane; the shift brings the high
 // bits down, or two changed signs would cancel.
-void hash(const void* bytes, std::size_t count, std::uint32_t* lanes) {
-  std::uint32_t words[kHashLanes];
-  for (std::size_t i = 0; i < count; i += sizeof words) {
-    if (count - i < sizeof words) std::memset(words, 0, sizeof words);
-    std::memcpy(words, static_cast<const char*>(bytes) + i, smaller(sizeof words, count - i));
-    for (int lane = 0; lane < kHashLanes; ++lane) {
-      const std::uint32_t mixed = (lanes[lane] ^ words[lane]) * 2654435761u;
-      lanes[lane] = mixed ^ (mixed >> 15);
-    }
+UNROLLED_INLINE void mix(const char* bytes, Lanes& lanes) {
+  UNROLLED_UNROLL
+  for (int v = 0; v < kHashVectors; ++v) {
+    Words words;
+    std::memcpy(&words, bytes + v * sizeof words, sizeof words);
+    const Words mixed = (lanes[v] ^ words) * 2654435761u;
+    lanes[v] = mixed ^ (mixed >> 15);
   }
+}
+
+void hash(const void* bytes, std::size_t count, std::uint32_t* lanes) {
+  const char* from = static_cast<const char*>(bytes);
+  Lanes now;  // in registers, or each step would wait for the memory of the one before it
+  std::memcpy(&now, lanes, sizeof now);
+  for (; count >= sizeof now; count -= sizeof now, from += sizeof now) mix(from, now);
+  if (count > 0) {
+    char rest[sizeof now] = {};
+    std::memcpy(rest, from, count);
+    mix(rest, now);
+  }
+  std::memcpy(lanes, &now, sizeof now);
 }
 
 }  // namespace

@@ -235,7 +235,6 @@ class PyStack {
       run.x = table(x);
       run.table_rows = x.shape(0);
       run.ids = {ids->data(), ids->stride(0), ids->stride(1)};
-      check_ids(run, samples);
     } else {
       run.x = grid<const float>("x", x, {samples.steps, samples.count, size_.input});
     }
@@ -260,6 +259,7 @@ class PyStack {
     if (!gates.empty()) count("gates", gates.size(), size_.rows());
     for (const Out& part : gates) run.gates.push_back(gates_of(part, samples));
     const std::vector<Weights> used = weights_of(weights);
+    if (ids) check_ids(run, samples);  // once the outputs show that there are as many as it says
     Places places;
     places.reads("x", x);
     places.reads("h0", h0);

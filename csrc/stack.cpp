@@ -11,8 +11,11 @@ namespace unrolled {
 namespace {
 
 // Rows whose inputs are multiplied at once: enough to read the weights seldom, few enough that
-// their gates stay in the cache and the layer above does not wait long.
+// their gates stay in the cache.
 constexpr std::size_t kRowsAtOnce = 24;
+// Where another thread waits to run the layer above, into how many parts a run is cut at least: it
+// idles for the first of them, and the thread of the layer below for the last.
+constexpr std::size_t kPartsOfWavefront = 16;
 
 // The part of one direction where both stand side by side.
 template <class Float>
@@ -173,6 +176,16 @@ std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t cre
   return std::min(idle, stack.panels());
 }
 
+// Turns whose inputs are multiplied at once.
+std::size_t turns_at_once(const Slice& slice, bool is_wavefront) {
+  const auto turns_of = [&](std::size_t rows) {
+    return std::max<std::size_t>(1, rows / std::max<std::size_t>(1, slice.samples));
+  };
+  const std::size_t most = turns_of(kRowsAtOnce);
+  if (!is_wavefront) return most;
+  return std::clamp(slice.turns / kPartsOfWavefront, turns_of(kRowsInRegisters), most);
+}
+
 }  // namespace
 
 ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const Batch& batch,
@@ -182,6 +195,7 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
   const std::size_t slices = batch.slices().size(), directions = size.directions;
   const std::size_t parts = column_parts(stack, batch, crew.size());
   const std::size_t panels = stack.panels();
+  const bool is_wavefront = size.layers > 1 && directions == 1 && slices * parts < crew.size();
   const std::size_t count = size.rows() * slices * parts;
   tasks_.resize(count, Forward{});
   done_ = std::vector<Progress>(count);
@@ -202,8 +216,7 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
     const std::size_t layer = number / parts / directions / slices;
     const std::size_t row = layer * directions + direction;
     const Slice& samples = batch.slices()[slice];
-    const std::size_t at_once =
-        std::max<std::size_t>(1, kRowsAtOnce / std::max<std::size_t>(1, samples.samples));
+    const std::size_t at_once = turns_at_once(samples, is_wavefront);
     const std::size_t rows =
         at_once > 1 ? at_once * samples.samples : std::min(samples.samples, kRowsOfBlock);
     Forward& task = tasks_[number];

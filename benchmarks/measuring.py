@@ -3,6 +3,7 @@
 import platform
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ def in_turn(rounds: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, 
         "max": round(max(ratios), 2),
     }
     return times
+
+
+def settle() -> None:
+    """Wait until no thread of the process is busy: onnxruntime's spin for tens of milliseconds."""
+    for _ in range(100):
+        before = time.process_time()
+        time.sleep(0.01)
+        if time.process_time() - before < 0.001:
+            return
+    raise RuntimeError("threads of this process have been busy for a second without being called")
 
 
 def machine() -> dict[str, str | int]:

@@ -5,8 +5,8 @@
 For every cell: padded inference and training steps of three sizes, single steps of a stream, ragged
 batches beside packing, running and padding again, and every state of the grid (`unroll`) beside the
 plain call of torch, which gives the top layer only. Results are compared before anything is timed.
-A measurement waits until the threads of the one before sleep, and short runs are repeated in it
-after one that is not timed. Arithmetic is counted without the elementwise part, for real steps
+A measurement waits until the threads of the one before sleep, and short runs are repeated in it,
+after as many that are not timed. Arithmetic is counted without the elementwise part, for real steps
 only; the peak is what `machine_limits.cpp` reaches on as many threads. Bytes are those of all
 weights once for a step, of inputs and of states, from whatever cache they come.
 """
@@ -23,13 +23,13 @@ from typing import Any
 import torch
 from layer_cases import CASES, GATES, STREAM, Case
 from machine_limits import machine_limits
-from measuring import in_turn, machine
+from measuring import in_turn, machine, settle
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unrolled import kernels, nn
 
-REPEATS = {"one sample": 5, "one step": 100}
+REPEATS = {"one sample": 20, "one step": 500}
 
 
 def main() -> None:
@@ -129,6 +129,7 @@ def stream_rows(cell: str, rounds: int) -> list[dict[str, Any]]:
     our.load_state_dict(theirs.state_dict())
     stream, their_stream = nn.Stream(our), onnx_stream(theirs, cell)
     x = case.input()
+    x_t = x[0]
     state: Any = None
 
     def torchs() -> Tensor:
@@ -139,14 +140,14 @@ def stream_rows(cell: str, rounds: int) -> list[dict[str, Any]]:
     values = x.numpy()
     expected = theirs(torch.cat([x, x]))[0]
     for step in expected:
-        torch.testing.assert_close(stream.push(x[0]), step, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(stream.push(x_t), step, rtol=1e-4, atol=1e-5)
         found = torch.from_numpy(their_stream(values)[0])
         torch.testing.assert_close(found, step, rtol=1e-4, atol=1e-5)
     rows = []
     peers = {"torch": torchs, "onnxruntime": lambda: their_stream(values)}
     for peer, call in peers.items():
         sides = {
-            "ours": timer(case, lambda: stream.push(x[0]), False),
+            "ours": timer(case, lambda: stream.push(x_t), False),
             peer: timer(case, call, False),
         }
         rows.append(as_row(cell, case, "stream", in_turn(rounds, sides), peer))
@@ -156,7 +157,7 @@ def stream_rows(cell: str, rounds: int) -> list[dict[str, Any]]:
 
 def timer(case: Case, call: Callable[[], Any], training: bool) -> Callable[[], float]:
     """A measurement of a call: its seconds, with its gradient in training."""
-    repeats = REPEATS.get(case.name, 1)
+    repeats = max(1, REPEATS.get(case.name, 1) // (4 if training else 1))
 
     def once() -> None:
         if training:
@@ -166,9 +167,10 @@ def timer(case: Case, call: Callable[[], Any], training: bool) -> Callable[[], f
                 call()
 
     def measured() -> float:
-        time.sleep(0.02)  # the threads of the other side spin no longer than that
+        settle()
         if repeats > 1:
-            once()
+            for _ in range(repeats):
+                once()
         start = time.perf_counter()
         for _ in range(repeats):
             once()

@@ -164,7 +164,7 @@ std::vector<Aligned<float>> table_gates(const Stack& stack, const PackedWeights&
 // Parts that the units of a layer are best cut into, so that threads which directions and slices
 // leave idle have work, and each reads its own part of the weights only. Then the parts have to
 // wait for each other at every step, so where there are layers to run beside each other and a layer
-// fits the cache of a core, that is left to them.
+// fits the cache of a core, with an eighth to spare for what else is read, that is left to them.
 std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t crew) {
   const StackSize& whole = stack.size();
   const std::size_t idle = crew / (whole.directions * batch.slices().size());
@@ -172,7 +172,7 @@ std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t cre
   const LayerSize size = whole.layer(whole.layers - 1);
   const std::size_t bytes = size.bytes_of_a_weight() * size.gates() * size.units * size.state();
   const bool layers_are_enough = whole.layers >= idle && whole.directions == 1;
-  if (batch.turns() > 1 && layers_are_enough && bytes <= cache_of_a_core()) return 1;
+  if (batch.turns() > 1 && layers_are_enough && bytes <= cache_of_a_core() / 8 * 7) return 1;
   return std::min(idle, stack.panels());
 }
 

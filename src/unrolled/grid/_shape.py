@@ -73,7 +73,7 @@ class StackShape:
     @property
     def num_directions(self) -> int:
         """1, or 2 when bidirectional."""
-        return len(self.directions)
+        return 2 if self.bidirectional else 1
 
     @property
     def num_rows(self) -> int:

@@ -70,20 +70,16 @@ class GRU(nn.Module):
         self.dropout = check_settings(dropout, num_layers)
         self.bidirectional = bidirectional
         self.mode = "GRU"
+        self.shape = StackShape(
+            "gru",
+            input_size,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            bias,
+        )
         register_weights(self, self.shape, device, dtype)
         self.reset_parameters()
-
-    @property
-    def shape(self) -> StackShape:
-        """Cell, sizes, layers and directions."""
-        return StackShape(
-            "gru",
-            self.input_size,
-            self.hidden_size,
-            self.num_layers,
-            self.bidirectional,
-            self.bias,
-        )
 
     def reset_parameters(self) -> None:
         """Draw every weight anew from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""

@@ -20,7 +20,7 @@ def why_not_compiled(tensors: Sequence[Tensor]) -> str | None:
     if _MISSING is not None:
         return _MISSING
     for tensor in tensors:
-        if tensor.device.type != "cpu":
+        if not tensor.is_cpu:
             return f"the kernels run on the CPU, and a tensor is on {tensor.device}"
         if tensor.dtype != torch.float32:
             return f"the kernels compute in float32, and a tensor is {tensor.dtype}"

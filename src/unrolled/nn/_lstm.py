@@ -75,21 +75,17 @@ class LSTM(nn.Module):
         self.bidirectional = bidirectional
         self.proj_size = proj_size
         self.mode = "LSTM"
+        self.shape = StackShape(
+            "lstm",
+            input_size,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            bias,
+            proj_size,
+        )
         register_weights(self, self.shape, device, dtype)
         self.reset_parameters()
-
-    @property
-    def shape(self) -> StackShape:
-        """Cell, sizes, layers and directions."""
-        return StackShape(
-            "lstm",
-            self.input_size,
-            self.hidden_size,
-            self.num_layers,
-            self.bidirectional,
-            self.bias,
-            self.proj_size,
-        )
 
     def reset_parameters(self) -> None:
         """Draw every weight anew from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""

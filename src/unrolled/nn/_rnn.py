@@ -74,20 +74,16 @@ class RNN(nn.Module):
         self.dropout = check_settings(dropout, num_layers)
         self.bidirectional = bidirectional
         self.mode = f"RNN_{nonlinearity.upper()}"
+        self.shape = StackShape(
+            "rnn_relu" if nonlinearity == "relu" else "rnn_tanh",
+            input_size,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            bias,
+        )
         register_weights(self, self.shape, device, dtype)
         self.reset_parameters()
-
-    @property
-    def shape(self) -> StackShape:
-        """Cell, sizes, layers and directions."""
-        return StackShape(
-            "rnn_relu" if self.nonlinearity == "relu" else "rnn_tanh",
-            self.input_size,
-            self.hidden_size,
-            self.num_layers,
-            self.bidirectional,
-            self.bias,
-        )
 
     def reset_parameters(self) -> None:
         """Draw every weight anew from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""

@@ -37,7 +37,7 @@ def weight_names(shape: StackShape, layer: int, direction: Direction) -> list[st
         layer: 0 is next to the input.
         direction: `"forward"` or `"reverse"`.
     """
-    suffix = f"_l{layer}" + ("_reverse" if direction == "reverse" else "")
+    suffix = _suffix(layer, direction)
     kinds = ["weight_ih", "weight_hh"]
     if shape.bias:
         kinds += ["bias_ih", "bias_hh"]
@@ -100,9 +100,21 @@ def stack_weights(module: nn.Module, shape: StackShape) -> list[LayerWeights]:
         module: the layer.
         shape: its stack.
     """
+    has_bias, is_projected = shape.bias, shape.proj_size > 0
     rows = []
     for layer, direction in shape.rows():
-        names = weight_names(shape, layer, direction)
-        found = {name.split("_l", 1)[0]: getattr(module, name) for name in names}
-        rows.append(LayerWeights(**found))
+        end = _suffix(layer, direction)
+        rows.append(
+            LayerWeights(
+                getattr(module, "weight_ih" + end),
+                getattr(module, "weight_hh" + end),
+                getattr(module, "bias_ih" + end) if has_bias else None,
+                getattr(module, "bias_hh" + end) if has_bias else None,
+                getattr(module, "weight_hr" + end) if is_projected else None,
+            )
+        )
     return rows
+
+
+def _suffix(layer: int, direction: Direction) -> str:
+    return f"_l{layer}_reverse" if direction == "reverse" else f"_l{layer}"

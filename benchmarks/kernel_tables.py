@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "kernels.md"
 CELLS = ("GRU", "RNN", "LSTM")
-NAMES = ("panel_product", "recurrent_layers", "recurrent_claims")
+NAMES = ("panel_product", "recurrent_layers", "recurrent_claims", "low_precision")
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
             del lines[0]
         page = before + table + "".join(lines)
     PAGE.write_text(page, "utf-8")
-    print(json.dumps({name: result(name) for name in NAMES if _path(name).exists()}))
+    print(json.dumps({name: result(name) for name in NAMES}))
 
 
 def result(name: str) -> Any:
@@ -50,8 +50,7 @@ def tables() -> list[str]:
         _table("beside onnxruntime", _ratios(_rows(layers["cases"], "onnxruntime"))),
         _table("GFLOP/s, percent of the peak", _speeds(beside_torch)),
     ]
-    if not _path("recurrent_claims").exists():
-        return shown
+    shown.append(_table("weights, case", _low_precision(result("low_precision")["cases"])))
     claims = result("recurrent_claims")
     shown.append(_table("what else is claimed", _claims(claims)))
     for isa in sorted({row["isa"] for row in claims["instruction_sets"]}):
@@ -82,6 +81,14 @@ def _speeds(rows: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
         for name, row in rows.items()
         if name.endswith(("inference", "training"))
     }
+
+
+def _low_precision(cases: list[dict[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in cases:
+        of_case = found.setdefault(f"{row['precision']}, {row['name']}", {})
+        of_case[row["cell"]] = f"{row['ratio']['median']} ({row['largest_error']})"
+    return {name: [found[name][cell] for cell in CELLS] for name in sorted(found, reverse=True)}
 
 
 def _claims(claims: dict[str, Any]) -> dict[str, list[str]]:

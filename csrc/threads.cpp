@@ -63,7 +63,8 @@ class Pool {
 
   void leave() { owner_.unlock(); }
 
-  void run(std::size_t count, std::size_t helpers, const std::function<void(std::size_t)>& task) {
+  void run(std::size_t count, std::size_t helpers, const std::function<void(std::size_t)>& task,
+           const std::function<void()>* waiting) {
     Job job(task, count);
     {
       const std::lock_guard lock(mutex_);
@@ -78,7 +79,10 @@ class Pool {
       const std::lock_guard lock(mutex_);
       job_ = nullptr;
     }
-    for (unsigned round = 0; job.working.load(std::memory_order_acquire) != 0; ++round) spin(round);
+    for (unsigned round = 0; job.working.load(std::memory_order_acquire) != 0; ++round) {
+      spin(round);
+      if (waiting != nullptr) (*waiting)();
+    }
     if (job.failure) std::rethrow_exception(job.failure);
   }
 
@@ -147,12 +151,13 @@ Crew::~Crew() {
   if (pool_ != nullptr) pool_->leave();
 }
 
-void Crew::run(std::size_t count, const std::function<void(std::size_t)>& task) {
+void Crew::run(std::size_t count, const std::function<void(std::size_t)>& task,
+               const std::function<void()>* waiting) {
   if (size_ < 2 || count < 2) {
     for (std::size_t i = 0; i < count; ++i) task(i);
     return;
   }
-  pool_->run(count, size_ - 1, task);
+  pool_->run(count, size_ - 1, task, waiting);
 }
 
 void spin(unsigned round) {

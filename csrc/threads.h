@@ -22,8 +22,11 @@ class Crew {
 
   // Runs task(0), ..., task(count - 1) and returns when all are done. Tasks are begun in their
   // order, so a task may wait for any before it; and for as many after it as there are of the crew
-  // to begin them. What the first task throws that does is thrown when all are at rest.
-  void run(std::size_t count, const std::function<void(std::size_t)>& task);
+  // to begin them. What the first task throws that does is thrown when all are at rest. While the
+  // caller waits for others, it calls `waiting` over and over, unless that is null; it must not
+  // throw.
+  void run(std::size_t count, const std::function<void(std::size_t)>& task,
+           const std::function<void()>* waiting = nullptr);
 
  private:
   Pool* pool_ = nullptr;

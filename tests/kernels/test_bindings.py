@@ -138,3 +138,9 @@ def test_a_batch_without_elements_may_claim_any_number_of_samples() -> None:
             x=np.empty((1, 2**40, 0), np.float32),
             weights=[[floats(12, 0), floats(12, 4)]],
         )
+
+
+def test_ids_that_only_claim_to_be_many_are_refused_at_once() -> None:
+    ids = np.broadcast_to(np.zeros((1, 1), np.int64), (2**40, 2))
+    with pytest.raises(ValueError, match="an output has shape"):
+        run(x=floats(3, 3), ids=ids)

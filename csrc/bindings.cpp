@@ -15,6 +15,7 @@
 
 #include "instruction_sets.h"
 #include "memory.h"
+#include "packed_matrix.h"
 #include "search_bindings.h"
 #include "stack_bindings.h"
 
@@ -29,38 +30,28 @@ using Vector = nb::ndarray<const float, nb::ndim<1>, nb::device::cpu, nb::c_cont
 using Contiguous = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu, nb::c_contig>;
 using Result = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
 
-class PackedMatrix {
+class PyPackedMatrix {
  public:
-  PackedMatrix(const Contiguous& weight, const std::optional<Vector>& bias,
-               const std::string& instruction_set)
-      : kernels_(kernels_of(instruction_set)), columns_(weight.shape(0)), depth_(weight.shape(1)) {
-    if (bias && bias->shape(0) != columns_) {
-      throw std::invalid_argument("bias has " + std::to_string(bias->shape(0)) +
-                                  " elements; the weight has " + std::to_string(columns_) +
-                                  " rows");
-    }
-    const float* const weights = weight.data();
-    const float* const biases = bias ? bias->data() : nullptr;
-    nb::gil_scoped_release released;
-    packed_ = aligned<float>(kernels_.packed_size(columns_, depth_));
-    kernels_.pack(weights, biases, columns_, depth_, packed_.get());
-  }
+  PyPackedMatrix(const Contiguous& weight, const std::optional<Vector>& bias,
+                 const std::string& instruction_set)
+      : packed_(packed(weight, bias, kernels_of(instruction_set))) {}
 
   Result multiply(const Matrix& a) const {
-    if (a.shape(1) != depth_) {
+    const std::size_t columns = packed_.columns(), depth = packed_.depth();
+    if (a.shape(1) != depth) {
       throw std::invalid_argument("the matrix has " + std::to_string(a.shape(1)) +
-                                  " columns; the packed weight takes " + std::to_string(depth_));
+                                  " columns; the packed weight takes " + std::to_string(depth));
     }
     if (a.size() > 0 && a.shape(1) > 1 && a.stride(1) != 1) {
       throw std::invalid_argument("the elements of a row must lie side by side");
     }
     const std::size_t rows = a.shape(0);
     // A view of no columns can claim any number of rows.
-    if (columns_ > 0 && rows > std::numeric_limits<std::size_t>::max() / columns_) {
+    if (columns > 0 && rows > std::numeric_limits<std::size_t>::max() / columns) {
       throw std::bad_alloc();
     }
-    Aligned<float> owned = aligned<float>(rows * columns_);
-    const std::size_t worked = columns_ > 0 ? rows : 0;
+    Aligned<float> owned = aligned<float>(rows * columns);
+    const std::size_t worked = columns > 0 ? rows : 0;
     float* const out = owned.get();
     const float* const from = a.data();
     const std::ptrdiff_t stride = a.stride(0);
@@ -70,33 +61,43 @@ class PackedMatrix {
       std::vector<float*> to_rows(worked);
       for (std::size_t row = 0; row < worked; ++row) {
         from_rows[row] = from + static_cast<std::ptrdiff_t>(row) * stride;
-        to_rows[row] = out + row * columns_;
+        to_rows[row] = out + row * columns;
       }
-      kernels_.multiply(from_rows.data(), worked, packed_.get(), columns_, depth_, to_rows.data());
+      packed_.multiply(from_rows.data(), worked, to_rows.data());
     }
     nb::capsule owner(owned.release(), [](void* memory) noexcept { FreeAligned()(memory); });
-    return Result(out, {rows, columns_}, owner);
+    return Result(out, {rows, columns}, owner);
   }
 
  private:
-  const KernelTable& kernels_;
-  std::size_t columns_, depth_;
-  Aligned<float> packed_;
+  static PackedMatrix packed(const Contiguous& weight, const std::optional<Vector>& bias,
+                             const KernelTable& kernels) {
+    const std::size_t columns = weight.shape(0), depth = weight.shape(1);
+    if (bias && bias->shape(0) != columns) {
+      throw std::invalid_argument("bias has " + std::to_string(bias->shape(0)) +
+                                  " elements; the weight has " + std::to_string(columns) + " rows");
+    }
+    const PlainMatrix plain{weight.data(), bias ? bias->data() : nullptr, columns, depth};
+    nb::gil_scoped_release released;
+    return PackedMatrix(kernels, plain);
+  }
+
+  PackedMatrix packed_;
 };
 
 }  // namespace
 }  // namespace unrolled
 
 NB_MODULE(_native, module) {
-  using unrolled::PackedMatrix;
+  using unrolled::PyPackedMatrix;
   module.doc() = "The compiled kernels of unrolled.";
   module.def("compiled_isas", [] { return unrolled::compiled_isas(); });
   module.def("available_isas", [] { return unrolled::available_isas(); });
-  nb::class_<PackedMatrix>(module, "PackedMatrix")
+  nb::class_<PyPackedMatrix>(module, "PackedMatrix")
       .def(nb::init<const unrolled::Contiguous&, const std::optional<unrolled::Vector>&,
                     const std::string&>(),
            nb::arg("weight").noconvert(), nb::arg("bias").noconvert().none(), nb::arg("isa"))
-      .def("multiply", &PackedMatrix::multiply, nb::arg("a").noconvert());
+      .def("multiply", &PyPackedMatrix::multiply, nb::arg("a").noconvert());
   unrolled::bind_stack(module);
   unrolled::bind_search(module);
 }

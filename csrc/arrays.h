@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -98,6 +99,13 @@ const Element* contiguous_of(const std::string& name, const Untyped& array,
     throw nb::type_error((name + " is of another type than its precision takes").c_str());
   }
   return static_cast<const Element*>(contiguous(name, array, expected));
+}
+
+// A copy, since nobody may change what was checked; so it need not be aligned either.
+inline std::vector<std::int64_t> copied(const Lengths& numbers) {
+  std::vector<std::int64_t> all(numbers.shape(0));
+  if (!all.empty()) std::memcpy(all.data(), numbers.data(), all.size() * sizeof(std::int64_t));
+  return all;
 }
 
 // (step, sample, size), the elements of a sample side by side.

@@ -1,6 +1,4 @@
 // Reading a memory. Compiled once for each instruction set.
-#include <cstring>
-
 #include "layer_kernels.h"
 #include "simd.h"
 
@@ -67,7 +65,7 @@ void additive_scores(const float* queries, std::size_t count, const float* keys,
   }
 }
 
-void read_memory(const Reading& reading, const float* query, float* weights, float* result) {
+void attentional_vector(const Reading& reading, const float* query, float* weights, float* result) {
   for (std::size_t step = 0; step < reading.steps; ++step) {
     const float* key = reading.keys.at(step, 0);
     weights[step] = reading.energy != nullptr

@@ -6,18 +6,7 @@
 
 namespace unrolled {
 
-namespace {
-
-Aligned<float> packed(const KernelTable& kernels, const float* weight, const float* bias,
-                      std::size_t columns, std::size_t depth) {
-  Aligned<float> memory = aligned<float>(kernels.packed_size(columns, depth));
-  kernels.pack(weight, bias, columns, depth, memory.get());
-  return memory;
-}
-
-}  // namespace
-
-AttentionDecoder::AttentionDecoder(Stack& stack, const DecoderSize& size,
+AttentionDecoder::AttentionDecoder(Stack& stack, DecoderPacks& packs, const DecoderSize& size,
                                    const DecoderWeights& weights, const DecoderSources& sources,
                                    Crew& crew)
     : stack_(stack),
@@ -28,22 +17,23 @@ AttentionDecoder::AttentionDecoder(Stack& stack, const DecoderSize& size,
   const KernelTable& kernels = stack.kernels();
   const std::size_t state = stack.size().state();
   if (weights.query != nullptr) {
-    query_ = packed(kernels, weights.query, nullptr, size.key, state);
+    query_ = packs.query.of(kernels, {weights.query, nullptr, size.key, state});
   }
-  from_state_ = packed(kernels, weights.from_state, nullptr, size.attentional, state);
-  vocabulary_ =
-      packed(kernels, weights.vocabulary, weights.vocabulary_bias, size.symbols, size.attentional);
-  for (std::size_t source = 0, row = 0; source < sources.count; ++source) {
+  from_state_ =
+      packs.from_state.of(kernels, {weights.from_state, nullptr, size.attentional, state});
+  vocabulary_ = packs.vocabulary.of(
+      kernels, {weights.vocabulary, weights.vocabulary_bias, size.symbols, size.attentional});
+  std::size_t row = 0;
+  for (const std::size_t length : sources_.lengths) {
     first_.push_back(row);
-    row += length(source);
-    longest_ = std::max(longest_, length(source));
+    row += length;
+    longest_ = std::max(longest_, length);
   }
-  project(crew);
-  if (!size.feeds_input) multiply_table(crew);
+  project(packs, crew);
 }
 
-// What each symbol gives to the gates of the first layer.
 void AttentionDecoder::multiply_table(Crew& crew) {
+  if (size_.feeds_input) return;
   const std::size_t row_size = stack_.gates_row(), parts = crew.size();
   table_gates_ = aligned<float>(size_.symbols * row_size);
   crew.run(parts, [&](std::size_t part) {
@@ -61,73 +51,86 @@ void AttentionDecoder::multiply_table(Crew& crew) {
 }
 
 // The keys and values of all real steps.
-void AttentionDecoder::project(Crew& crew) {
+void AttentionDecoder::project(DecoderPacks& packs, Crew& crew) {
   const KernelTable& kernels = stack_.kernels();
   std::vector<const float*> steps;
-  for (std::size_t source = 0; source < sources_.count; ++source) {
+  for (std::size_t source = 0; source < sources_.lengths.size(); ++source) {
     for (std::size_t step = 0; step < length(source); ++step) {
       steps.push_back(sources_.memory.at(step, source));
     }
   }
-  const auto multiply = [&](const float* weight, const float* bias, std::size_t columns) {
-    const Aligned<float> weights = packed(kernels, weight, bias, columns, size_.memory);
-    Aligned<float> result = aligned<float>(steps.size() * columns);
+  const auto multiply = [&](KeptMatrix& kept, const PlainMatrix& matrix) {
+    const std::shared_ptr<const PackedMatrix> packed = kept.of(kernels, matrix);
+    Aligned<float> result = aligned<float>(steps.size() * matrix.columns);
     crew.run((steps.size() + kRowsOfBlock - 1) / kRowsOfBlock, [&](std::size_t block) {
       const std::size_t first = block * kRowsOfBlock;
       const std::size_t count = std::min(kRowsOfBlock, steps.size() - first);
       float* to[kRowsOfBlock];
       for (std::size_t row = 0; row < count; ++row) {
-        to[row] = result.get() + (first + row) * columns;
+        to[row] = result.get() + (first + row) * matrix.columns;
       }
-      kernels.multiply(steps.data() + first, count, weights.get(), columns, size_.memory, to);
+      packed->multiply(steps.data() + first, count, to);
     });
     return result;
   };
-  values_ = multiply(weights_.from_memory, nullptr, size_.attentional);
-  if (weights_.key != nullptr) keys_ = multiply(weights_.key, weights_.key_bias, size_.key);
+  values_ =
+      multiply(packs.from_memory, {weights_.from_memory, nullptr, size_.attentional, size_.memory});
+  if (weights_.key == nullptr) return;
+  keys_ = multiply(packs.key, {weights_.key, weights_.key_bias, size_.key, size_.memory});
 }
 
-DecoderRows::DecoderRows(const AttentionDecoder& decoder, std::size_t most)
+DecoderRows::DecoderRows(const AttentionDecoder& decoder)
     : decoder_(decoder),
       kernels_(decoder.stack_.kernels()),
       size_(decoder.stack_.size()),
-      most_(most),
+      h_before_(size_.layers),
+      h_(size_.layers),
+      c_before_(size_.cell == Cell::lstm ? size_.layers : 0),
+      c_(c_before_.size()),
+      outputs_(size_.layers),
       samples_(kRowsOfBlock),
       lengths_(kRowsOfBlock, 1) {
-  const std::size_t block = std::min(kRowsOfBlock, most);
-  const auto of_each_layer = [&](std::size_t rows, std::size_t size) {
-    return std::vector<std::vector<float>>(size_.layers, std::vector<float>(rows * size));
-  };
-  h_before_ = h_ = of_each_layer(most, size_.state());
-  if (size_.cell == Cell::lstm) c_before_ = c_ = of_each_layer(most, size_.units);
-  outputs_ = of_each_layer(block, size_.state());
-  fed_.resize(most * decoder.size_.attentional);
-  if (decoder.size_.feeds_input) {
-    fed_before_.resize(fed_.size());
-    input_.resize(block * size_.input);
-  }
-  logits_.resize(most * decoder.size_.symbols);
-  weights_.resize(most * decoder.longest_);
-  if (decoder.weights_.query != nullptr) queries_.resize(block * decoder.size_.key);
-  gates_ = aligned<float>(block * decoder.stack_.gates_row());
-  if (size_.projected != 0) raw_ = aligned<float>(block * decoder.stack_.gates_row());
   std::iota(samples_.begin(), samples_.end(), 0);
+}
+
+// For what a step of so many rows writes.
+void DecoderRows::make_room(std::size_t rows) {
+  const DecoderSize& size = decoder_.size_;
+  const auto grow = [](std::vector<float>& values, std::size_t count) {
+    if (values.size() < count) values.resize(count);
+  };
+  for (std::vector<float>& h : h_) grow(h, rows * size_.state());
+  for (std::vector<float>& c : c_) grow(c, rows * size_.units);
+  grow(fed_, rows * size.attentional);
+  grow(logits_, rows * size.symbols);
+  grow(weights_, rows * decoder_.longest_);
+  const std::size_t block = std::min(kRowsOfBlock, rows);
+  if (block <= block_) return;
+  block_ = block;
+  for (std::vector<float>& output : outputs_) output.resize(block * size_.state());
+  if (size.feeds_input) input_.resize(block * size_.input);
+  if (decoder_.query_ != nullptr) queries_.resize(block * size.key);
+  gates_ = aligned<float>(block * decoder_.stack_.gates_row());
+  if (size_.projected != 0) raw_ = aligned<float>(block * decoder_.stack_.gates_row());
   from_.resize(2 * block);
   to_.resize(3 * block);
 }
 
 void DecoderRows::start(const std::vector<std::size_t>& sources) {
   const DecoderSources& all = decoder_.sources_;
-  for (std::size_t layer = 0; layer < size_.layers; ++layer) {
+  const auto begin = [&](std::vector<float>& before, const float* from, std::size_t layer,
+                         std::size_t size) {
+    before.resize(sources.size() * size);
     for (std::size_t row = 0; row < sources.size(); ++row) {
-      const std::size_t from = layer * all.count + sources[row];
-      std::copy_n(all.h0 + from * size_.state(), size_.state(),
-                  &h_before_[layer][row * size_.state()]);
-      if (c_.empty()) continue;
-      std::copy_n(all.c0 + from * size_.units, size_.units, &c_before_[layer][row * size_.units]);
+      const std::size_t at = layer * all.lengths.size() + sources[row];
+      std::copy_n(from + at * size, size, before.data() + row * size);
     }
+  };
+  for (std::size_t layer = 0; layer < size_.layers; ++layer) {
+    begin(h_before_[layer], all.h0, layer, size_.state());
+    if (!c_.empty()) begin(c_before_[layer], all.c0, layer, size_.units);
   }
-  std::fill(fed_before_.begin(), fed_before_.end(), 0.0f);
+  fed_before_.assign(sources.size() * decoder_.size_.attentional, 0.0f);
 }
 
 void DecoderRows::select(const std::vector<std::size_t>& rows) {
@@ -135,8 +138,9 @@ void DecoderRows::select(const std::vector<std::size_t>& rows) {
   for (std::size_t row = 0; row < rows.size(); ++row) same = same && rows[row] == row;
   const auto move = [&](std::vector<float>& after, std::vector<float>& before, std::size_t size) {
     if (same) return before.swap(after);
+    if (before.size() < rows.size() * size) before.resize(rows.size() * size);
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      std::copy_n(&after[rows[row] * size], size, &before[row * size]);
+      std::copy_n(after.data() + rows[row] * size, size, before.data() + row * size);
     }
   };
   for (std::size_t layer = 0; layer < size_.layers; ++layer) {
@@ -148,11 +152,16 @@ void DecoderRows::select(const std::vector<std::size_t>& rows) {
 
 void DecoderRows::step(const std::vector<std::size_t>& sources,
                        const std::vector<std::int64_t>& symbols) {
+  make_room(sources.size());
   for (std::size_t first = 0; first < sources.size(); first += kRowsOfBlock) {
     const std::size_t count = std::min(kRowsOfBlock, sources.size() - first);
     run_stack(first, count, symbols.data() + first);
     attend(first, count, sources.data() + first);
   }
+}
+
+float DecoderRows::log_of_sum(std::size_t row) const {
+  return kernels_.log_sum_exp(logits(row), decoder_.size_.symbols);
 }
 
 void DecoderRows::run_stack(std::size_t first, std::size_t count, const std::int64_t* symbols) {
@@ -162,9 +171,9 @@ void DecoderRows::run_stack(std::size_t first, std::size_t count, const std::int
     const std::size_t fed = decoder.size_.attentional;
     for (std::size_t row = 0; row < count; ++row) {
       const std::size_t symbol = static_cast<std::size_t>(symbols[row]);
-      float* to = &input_[row * size_.input];
+      float* to = input_.data() + row * size_.input;
       std::copy_n(decoder.weights_.embedding + symbol * embedding, embedding, to);
-      std::copy_n(&fed_before_[(first + row) * fed], fed, to + embedding);
+      std::copy_n(fed_before_.data() + (first + row) * fed, fed, to + embedding);
     }
   }
   const std::size_t alive = count, first_row = 0;
@@ -184,15 +193,16 @@ void DecoderRows::run_stack(std::size_t first, std::size_t count, const std::int
     } else if (decoder.size_.feeds_input) {
       task.x = {input_.data(), 0, static_cast<std::ptrdiff_t>(size_.input)};
     } else {
+      task.x = {decoder.weights_.embedding, static_cast<std::ptrdiff_t>(embedding), 0};
       task.ids = {symbols, 0, 1};
       task.table_gates = decoder.table_gates_.get();
     }
     task.h = by_row(outputs_[layer], state);
-    task.h0 = &h_before_[layer][first * state];
-    task.h_n = &h_[layer][first * state];
+    task.h0 = h_before_[layer].data() + first * state;
+    task.h_n = h_[layer].data() + first * state;
     if (!c_.empty()) {
-      task.c0 = &c_before_[layer][first * units];
-      task.c_n = &c_[layer][first * units];
+      task.c0 = c_before_[layer].data() + first * units;
+      task.c_n = c_[layer].data() + first * units;
       task.c = {task.c_n, 0, static_cast<std::ptrdiff_t>(units)};
     }
     task.gates = gates_.get();
@@ -213,15 +223,14 @@ void DecoderRows::attend(std::size_t first, std::size_t count, const std::size_t
   const float *states[kRowsOfBlock], *queries[kRowsOfBlock], *fed[kRowsOfBlock];
   float *to_queries[kRowsOfBlock], *to_fed[kRowsOfBlock], *to_logits[kRowsOfBlock];
   for (std::size_t row = 0; row < count; ++row) {
-    queries[row] = states[row] = &outputs_.back()[row * state];
-    fed[row] = to_fed[row] = &fed_[(first + row) * size.attentional];
-    to_logits[row] = &logits_[(first + row) * size.symbols];
-    if (!queries_.empty()) queries[row] = to_queries[row] = &queries_[row * size.key];
+    queries[row] = states[row] = outputs_.back().data() + row * state;
+    fed[row] = to_fed[row] = fed_.data() + (first + row) * size.attentional;
+    to_logits[row] = logits_.data() + (first + row) * size.symbols;
+    if (decoder.query_ == nullptr) continue;
+    queries[row] = to_queries[row] = queries_.data() + row * size.key;
   }
-  if (!queries_.empty()) {
-    kernels_.multiply(states, count, decoder.query_.get(), size.key, state, to_queries);
-  }
-  kernels_.multiply(states, count, decoder.from_state_.get(), size.attentional, state, to_fed);
+  if (decoder.query_ != nullptr) decoder.query_->multiply(states, count, to_queries);
+  decoder.from_state_->multiply(states, count, to_fed);
   for (std::size_t row = 0; row < count; ++row) {
     const std::size_t source = sources[row], begin = decoder.first_[source];
     const Grid<const float> memory = decoder.sources_.memory;
@@ -235,11 +244,10 @@ void DecoderRows::attend(std::size_t first, std::size_t count, const std::size_t
     reading.energy = decoder.weights_.energy;
     reading.values = decoder.values_.get() + begin * size.attentional;
     reading.value_size = size.attentional;
-    kernels_.read_memory(reading, queries[row], &weights_[(first + row) * decoder.longest_],
-                         to_fed[row]);
+    kernels_.attentional_vector(reading, queries[row],
+                                weights_.data() + (first + row) * decoder.longest_, to_fed[row]);
   }
-  kernels_.multiply(fed, count, decoder.vocabulary_.get(), size.symbols, size.attentional,
-                    to_logits);
+  decoder.vocabulary_->multiply(fed, count, to_logits);
 }
 
 }  // namespace unrolled

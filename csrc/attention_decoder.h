@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "memory.h"
+#include "packed_matrix.h"
 #include "stack.h"
 #include "threads.h"
 
@@ -31,6 +32,11 @@ struct DecoderWeights {
   const float *vocabulary, *vocabulary_bias;  // (symbols, attentional), (symbols)
 };
 
+// What is packed of them, kept from one search to the next.
+struct DecoderPacks {
+  KeptMatrix query, key, from_memory, from_state, vocabulary;
+};
+
 struct DecoderSize {
   std::size_t symbols, embedding, memory, key, attentional;
   bool feeds_input;
@@ -39,8 +45,7 @@ struct DecoderSize {
 // What is read, and where the decoder starts: of each source.
 struct DecoderSources {
   Grid<const float> memory;  // by step and source
-  const std::int64_t* lengths;
-  std::size_t count;
+  std::vector<std::size_t> lengths;
   const float *h0, *c0;  // (layer, source, size); c0 is null but for an LSTM
 };
 
@@ -48,31 +53,33 @@ struct DecoderSources {
 class AttentionDecoder {
  public:
   // What the pointers point to must live as long as the decoder.
-  AttentionDecoder(Stack& stack, const DecoderSize& size, const DecoderWeights& weights,
-                   const DecoderSources& sources, Crew& crew);
+  AttentionDecoder(Stack& stack, DecoderPacks& packs, const DecoderSize& size,
+                   const DecoderWeights& weights, const DecoderSources& sources, Crew& crew);
+
+  // Multiplies the embedding of every symbol with the input weights of the stack, so that no step
+  // does: worth it where there are more rows to be decoded than symbols. Nothing with input
+  // feeding, where a step reads more than the symbol.
+  void multiply_table(Crew& crew);
 
   const DecoderSize& size() const { return size_; }
   const Stack& stack() const { return stack_; }
   const DecoderSources& sources() const { return sources_; }
-  std::size_t length(std::size_t source) const {
-    return static_cast<std::size_t>(sources_.lengths[source]);
-  }
+  std::size_t length(std::size_t source) const { return sources_.lengths[source]; }
   std::size_t longest() const { return longest_; }
 
  private:
   friend class DecoderRows;
 
-  void multiply_table(Crew& crew);
-  void project(Crew& crew);
+  void project(DecoderPacks& packs, Crew& crew);
 
   Stack& stack_;
   DecoderSize size_;
   DecoderWeights weights_;
   DecoderSources sources_;
   std::shared_ptr<const PackedWeights> packed_;
-  Aligned<float> query_, from_state_, vocabulary_;  // packed
-  Aligned<float> table_gates_;                      // of each symbol; null with input feeding
-  std::vector<std::size_t> first_;                  // row of keys and values of each source
+  std::shared_ptr<const PackedMatrix> query_, from_state_, vocabulary_;
+  Aligned<float> table_gates_;      // of each symbol; null where a step multiplies its own
+  std::vector<std::size_t> first_;  // row of keys and values of each source
   std::size_t longest_ = 0;
   Aligned<float> keys_, values_;  // of the real steps only
 };
@@ -80,7 +87,8 @@ class AttentionDecoder {
 // The hypotheses that one thread decodes: rows, each of a source.
 class DecoderRows {
  public:
-  DecoderRows(const AttentionDecoder& decoder, std::size_t most);
+  // There is room for as many rows as there ever were.
+  explicit DecoderRows(const AttentionDecoder& decoder);
 
   // As many rows as sources, each where its source begins.
   void start(const std::vector<std::size_t>& sources);
@@ -91,22 +99,27 @@ class DecoderRows {
   // One step of every row, each after one symbol.
   void step(const std::vector<std::size_t>& sources, const std::vector<std::int64_t>& symbols);
 
-  const float* logits(std::size_t row) const { return &logits_[row * decoder_.size_.symbols]; }
-  const float* weights(std::size_t row) const { return &weights_[row * decoder_.longest_]; }
+  const float* logits(std::size_t row) const {
+    return logits_.data() + row * decoder_.size_.symbols;
+  }
+  // Of e to the power of the logits; NaN where they are no numbers.
+  float log_of_sum(std::size_t row) const;
+  const float* weights(std::size_t row) const { return weights_.data() + row * decoder_.longest_; }
 
  private:
+  void make_room(std::size_t rows);
   void run_stack(std::size_t first, std::size_t count, const std::int64_t* symbols);
   void attend(std::size_t first, std::size_t count, const std::size_t* sources);
 
   const AttentionDecoder& decoder_;
   const KernelTable& kernels_;
   StackSize size_;
-  std::size_t most_;
   // Before a step and after it, of each layer; then by row.
   std::vector<std::vector<float>> h_before_, h_, c_before_, c_;
   std::vector<float> fed_before_, fed_;  // a_t
   std::vector<float> logits_, weights_;
   // Of a block of rows.
+  std::size_t block_ = 0;
   std::vector<float> input_, queries_;
   std::vector<std::vector<float>> outputs_;
   Aligned<float> gates_, raw_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "attention.h"
 #include "layer.h"
 
 namespace unrolled {
@@ -59,8 +60,10 @@ struct KernelTable {
                           std::size_t steps, const bool* is_real, const float* energy,
                           std::size_t size, float* scores);
 
-  // weights = the softmax of the scores of a query; result = tanh(result + weights . values).
-  void (*read_memory)(const Reading& reading, const float* query, float* weights, float* result);
+  // weights = the softmax of the scores of a query; result = tanh(result + weights . values), where
+  // `result` holds what the vector takes of the state.
+  void (*attentional_vector)(const Reading& reading, const float* query, float* weights,
+                             float* result);
 
   // log(sum of e^value); NaN where one is.
   float (*log_sum_exp)(const float* values, std::size_t count);

@@ -160,16 +160,6 @@ struct Backward {
   float *grad_of_h, *grad_of_c, *grad_of_raw;
 };
 
-// What an attention reads of one source: its real steps only.
-struct Reading {
-  std::size_t steps;
-  Grid<const float> keys;  // by step; of one sample
-  std::size_t key_size;
-  const float* energy;  // null where a score is the product of query and key
-  const float* values;  // (steps, value_size)
-  std::size_t value_size;
-};
-
 // Waits for `turns` turns of a task; defined with the pool.
 void await(const Progress& progress, std::size_t turns);
 

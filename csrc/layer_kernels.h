@@ -1,6 +1,7 @@
 // The kernels of a layer, in the namespace of their instruction set; see kernel_table.h.
 #pragma once
 
+#include "attention.h"
 #include "layer.h"
 
 namespace unrolled::UNROLLED_ISA {
@@ -24,7 +25,7 @@ void weight_gradient(const float* const* grads, const float* const* values, std:
                      std::size_t columns, std::size_t depth, float* scratch, float* weight);
 void additive_scores(const float* queries, std::size_t count, const float* keys, std::size_t steps,
                      const bool* is_real, const float* energy, std::size_t size, float* scores);
-void read_memory(const Reading& reading, const float* query, float* weights, float* result);
+void attentional_vector(const Reading& reading, const float* query, float* weights, float* result);
 float log_sum_exp(const float* values, std::size_t count);
 void bias_gradient(const float* const* grads, std::size_t rows, std::size_t columns, float* bias);
 

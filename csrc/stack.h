@@ -152,8 +152,9 @@ class Stack {
 
   StackSize size_;
   const KernelTable& kernels_;
-  // Runs hold what they read, so that another thread may pack other weights meanwhile; and there is
-  // no lock that a forked child could find held.
+  // Runs hold what they read, so that another thread may pack other weights meanwhile. Whatever
+  // lock is within is held for the few instructions that copy the pointer, never while weights are
+  // packed: a forked child would find it held for ever.
   std::atomic<std::shared_ptr<PackedWeights>> packed_;
 };
 

@@ -1,10 +1,13 @@
 // Searches with decoders of many shapes on several threads, to be built with sanitizers and for
 // machines that are not at hand. What is found for a source must be the same to the last bit on any
-// number of threads and alone. Prints how many runs there were; anything else is a failure.
+// number of threads and alone, and the log-probability of a hypothesis must be what the decoder
+// says when it is led along its symbols. Prints how many runs there were; anything else is a
+// failure.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -34,7 +37,7 @@ Numbers numbers(std::size_t count, float spread) {
 struct Model {
   StackSize stack{};
   DecoderSize size{};
-  bool is_additive = false, has_key = false;
+  bool is_additive = false, has_key = false, has_bias = false;
   std::vector<Numbers> of_rows;
   Numbers embedding, query, energy, key, key_bias, from_memory, from_state, vocabulary, bias;
 
@@ -42,7 +45,8 @@ struct Model {
     std::vector<Weights> rows;
     for (std::size_t layer = 0; layer < stack.layers; ++layer) {
       const Numbers* of = &of_rows[layer * 5];
-      rows.push_back({of[0].data(), of[1].data(), of[2].data(), of[3].data(),
+      rows.push_back({of[0].data(), of[1].data(), has_bias ? of[2].data() : nullptr,
+                      has_bias ? of[3].data() : nullptr,
                       stack.projected != 0 ? of[4].data() : nullptr});
     }
     return {rows,
@@ -59,12 +63,12 @@ struct Model {
 };
 
 Model any_model() {
-  constexpr Cell cells[] = {Cell::rnn_tanh, Cell::gru, Cell::lstm};
+  constexpr Cell cells[] = {Cell::rnn_tanh, Cell::rnn_relu, Cell::gru, Cell::lstm};
   Model model;
   const std::size_t units = between(2, 40), embedding = between(1, 20);
   const bool feeds_input = between(0, 1) == 1;
   const std::size_t attentional = between(1, 40);
-  model.stack.cell = cells[between(0, 2)];
+  model.stack.cell = cells[between(0, 3)];
   model.stack.input = embedding + (feeds_input ? attentional : 0);
   model.stack.units = units;
   model.stack.layers = between(1, 3);
@@ -72,6 +76,7 @@ Model any_model() {
   if (model.stack.cell == Cell::lstm && between(0, 2) == 0) model.stack.projected = units - 1;
   const std::size_t state = model.stack.state();
   model.is_additive = between(0, 1) == 1;
+  model.has_bias = between(0, 1) == 1;
   model.has_key = model.is_additive || between(0, 1) == 1;
   const std::size_t memory = model.has_key ? between(1, 40) : state;
   const std::size_t key = model.is_additive ? between(1, 40) : state;
@@ -81,7 +86,8 @@ Model any_model() {
     const std::size_t gates = of.gates() * of.units;
     for (const std::size_t count :
          {gates * of.input, gates * of.state(), gates, gates, of.projected * of.units}) {
-      model.of_rows.push_back(numbers(count, 0.4f));
+      // The states of a ReLU would grow without end.
+      model.of_rows.push_back(numbers(count, model.stack.cell == Cell::rnn_relu ? 0.05f : 0.4f));
     }
   }
   model.embedding = numbers(model.size.symbols * embedding, 1.0f);
@@ -99,14 +105,13 @@ Model any_model() {
 // What is decoded; memory stands by source and step.
 struct Given {
   std::size_t steps = 0;
-  std::vector<std::int64_t> lengths, limits;
+  std::vector<std::size_t> lengths, limits;
   Numbers memory, h0, c0;
 
   DecoderSources sources(const Model& model) const {
     const auto size = static_cast<std::ptrdiff_t>(model.size.memory);
     return {{memory.data(), size, size * static_cast<std::ptrdiff_t>(steps)},
-            lengths.data(),
-            lengths.size(),
+            lengths,
             h0.data(),
             model.stack.cell == Cell::lstm ? c0.data() : nullptr};
   }
@@ -114,11 +119,13 @@ struct Given {
 
 Given any_given(const Model& model) {
   Given given;
-  const std::size_t count = between(1, 30);
+  // Some are long enough for a search to forget what it wrote in vain.
+  const bool is_long = between(0, 4) == 0;
+  const std::size_t count = is_long ? between(1, 3) : between(1, 30);
   given.steps = between(1, 9);
   for (std::size_t source = 0; source < count; ++source) {
-    given.lengths.push_back(static_cast<std::int64_t>(between(1, given.steps)));
-    given.limits.push_back(static_cast<std::int64_t>(between(0, 12)));
+    given.lengths.push_back(between(1, given.steps));
+    given.limits.push_back(is_long ? between(400, 900) : between(0, 12));
   }
   given.memory = numbers(count * given.steps * model.size.memory, 1.0f);
   given.h0 = numbers(model.stack.layers * count * model.stack.state(), 0.5f);
@@ -143,53 +150,7 @@ Given one_of(const Given& all, const Model& model, std::size_t source) {
           part(all.c0, model.stack.layers, model.stack.units)};
 }
 
-std::vector<std::vector<FoundTarget>> found_by(const Model& model, const Given& given,
-                                               const SearchOptions& options,
-                                               const KernelTable& kernels, std::size_t threads) {
-  Stack stack(model.stack, kernels);
-  Crew crew(threads);
-  const AttentionDecoder decoder(stack, model.size, model.weights(), given.sources(model), crew);
-  return search(decoder, given.limits.data(), options, crew);
-}
-
-bool same(const std::vector<FoundTarget>& some, const std::vector<FoundTarget>& others) {
-  if (some.size() != others.size()) return false;
-  for (std::size_t i = 0; i < some.size(); ++i) {
-    const FoundTarget &one = some[i], &other = others[i];
-    if (one.symbols != other.symbols || one.score != other.score ||
-        one.log_probability != other.log_probability || one.weights != other.weights) {
-      return false;
-    }
-  }
-  return true;
-}
-
-[[noreturn]] void fail(const char* what) {
-  std::printf("%s\n", what);
-  std::exit(1);
-}
-
-void check_target(const FoundTarget& target, const Given& given, std::size_t source,
-                  const SearchOptions& options) {
-  const std::size_t written = target.symbols.size();
-  if (written == 0 || target.symbols.back() != options.end) fail("a target does not end");
-  if (written > static_cast<std::size_t>(given.limits[source]) + 1) fail("a target is too long");
-  if (!(target.log_probability <= 1e-5f)) fail("a probability is above 1");
-  const std::size_t steps = static_cast<std::size_t>(given.lengths[source]);
-  if (target.weights.size() != written * steps) fail("weights are missing");
-  for (std::size_t step = 0; step < written; ++step) {
-    if (step + 1 < written && options.never[static_cast<std::size_t>(target.symbols[step])]) {
-      fail("a symbol was written that never is");
-    }
-    double sum = 0;
-    for (std::size_t i = 0; i < steps; ++i) sum += target.weights[step * steps + i];
-    if (std::abs(sum - 1) > 1e-4) fail("weights do not sum to 1");
-  }
-}
-
-void check(const KernelTable& kernels) {
-  const Model model = any_model();
-  const Given given = any_given(model);
+SearchOptions any_options(const Model& model) {
   SearchOptions options{};
   options.beam_size = between(1, 5);
   options.n_best = between(1, options.beam_size);
@@ -198,17 +159,139 @@ void check(const KernelTable& kernels) {
   options.end = 2;
   options.never.resize(model.size.symbols);
   options.never[0] = options.never[1] = true;
-  options.keeps_weights = true;
-  const auto found = found_by(model, given, options, kernels, 1);
-  const auto again = found_by(model, given, options, kernels, between(2, 4));
-  for (std::size_t source = 0; source < found.size(); ++source) {
-    if (found[source].empty()) fail("nothing was found");
-    if (!same(found[source], again[source])) fail("another number of threads finds something else");
-    for (const FoundTarget& target : found[source]) check_target(target, given, source, options);
+  options.keeps_weights = between(0, 2) != 0;
+  return options;
+}
+
+[[noreturn]] void fail(const char* what) {
+  std::printf("%s\n", what);
+  std::exit(1);
+}
+
+Found found_by(const Model& model, const Given& given, const SearchOptions& options,
+               const KernelTable& kernels, std::size_t threads) {
+  Stack stack(model.stack, kernels);
+  DecoderPacks packs;
+  Crew crew(threads);
+  AttentionDecoder decoder(stack, packs, model.size, model.weights(), given.sources(model), crew);
+  return search(decoder, given.limits, options, crew);
+}
+
+bool same(const std::vector<Hypothesis>& some, const std::vector<Hypothesis>& others) {
+  if (some.size() != others.size()) return false;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    const Hypothesis &one = some[i], &other = others[i];
+    if (one.symbols != other.symbols || one.score != other.score ||
+        one.log_probability != other.log_probability || one.weights != other.weights) {
+      return false;
+    }
   }
-  const std::size_t one = between(0, found.size() - 1);
-  const auto alone = found_by(model, one_of(given, model, one), options, kernels, 1);
-  if (!same(alone[0], found[one])) fail("a source alone finds something else");
+  return true;
+}
+
+void check_shape(const Hypothesis& one, const Given& given, std::size_t source,
+                 const SearchOptions& options) {
+  const std::size_t written = one.symbols.size(), steps = given.lengths[source];
+  if (written == 0 || one.symbols.back() != options.end) fail("a target does not end");
+  if (written > given.limits[source] + 1) fail("a target is too long");
+  for (std::size_t step = 0; step + 1 < written; ++step) {
+    if (one.symbols[step] == options.end) fail("a target goes on behind its end");
+    if (options.never[static_cast<std::size_t>(one.symbols[step])]) {
+      fail("a symbol was written that never is");
+    }
+  }
+  const std::size_t kept = options.keeps_weights ? written * steps : 0;
+  if (one.weights.size() != kept) fail("weights are missing, or were not asked for");
+  for (std::size_t first = 0; first < kept; first += steps) {
+    double sum = 0;
+    for (std::size_t i = 0; i < steps; ++i) sum += one.weights[first + i];
+    if (std::abs(sum - 1) > 1e-5) fail("weights do not sum to 1");
+  }
+}
+
+// Leads the decoder along the symbols of a hypothesis.
+void check_numbers(const Hypothesis& one, const AttentionDecoder& decoder, std::size_t source,
+                   const SearchOptions& options) {
+  DecoderRows rows(decoder);
+  rows.start({source});
+  std::int64_t last = options.begin;
+  float log_probability = 0;
+  Numbers weights;
+  for (const std::int64_t symbol : one.symbols) {
+    rows.step({source}, {last});
+    log_probability = (rows.logits(0)[symbol] - rows.log_of_sum(0)) + log_probability;
+    weights.insert(weights.end(), rows.weights(0), rows.weights(0) + decoder.length(source));
+    rows.select({0});
+    last = symbol;
+  }
+  if (one.log_probability != log_probability) fail("a log-probability is another one");
+  if (options.keeps_weights && one.weights != weights) fail("weights are other ones");
+}
+
+void check(const KernelTable& kernels) {
+  const Model model = any_model();
+  const Given given = any_given(model);
+  const SearchOptions options = any_options(model);
+  const Found found = found_by(model, given, options, kernels, 1);
+  const Found again = found_by(model, given, options, kernels, between(2, 4));
+  if (found.failure || again.failure) fail("probabilities are no numbers");
+  Stack stack(model.stack, kernels);
+  DecoderPacks packs;
+  Crew crew(1);
+  const AttentionDecoder decoder(stack, packs, model.size, model.weights(), given.sources(model),
+                                 crew);
+  for (std::size_t source = 0; source < given.limits.size(); ++source) {
+    const std::vector<Hypothesis>& best = found.hypotheses[source];
+    if (best.empty()) fail("nothing was found");
+    if (!same(best, again.hypotheses[source])) {
+      fail("another number of threads finds something else");
+    }
+    for (const Hypothesis& hypothesis : best) {
+      check_shape(hypothesis, given, source, options);
+      check_numbers(hypothesis, decoder, source, options);
+    }
+  }
+  const std::size_t one = between(0, given.limits.size() - 1);
+  const Found alone = found_by(model, one_of(given, model, one), options, kernels, 1);
+  if (!same(alone.hypotheses[0], found.hypotheses[one])) {
+    fail("a source alone finds something else");
+  }
+}
+
+// A symbol whose embedding is no number: the search fails wherever it is the first to be read.
+void check_failure(const KernelTable& kernels) {
+  Model model = any_model();
+  const Given given = any_given(model);
+  const SearchOptions options = any_options(model);
+  const std::size_t symbol = between(0, model.size.symbols - 1);
+  for (std::size_t i = 0; i < model.size.embedding; ++i) {
+    model.embedding[symbol * model.size.embedding + i] = std::nanf("");
+  }
+  const Found found = found_by(model, given, options, kernels, 1);
+  const Found again = found_by(model, given, options, kernels, between(2, 4));
+  if (found.failure != again.failure) fail("another number of threads fails elsewhere");
+  std::optional<NoProbabilities> first;
+  for (std::size_t source = 0; source < given.limits.size(); ++source) {
+    std::optional<NoProbabilities> alone =
+        found_by(model, one_of(given, model, source), options, kernels, 1).failure;
+    if (alone) alone->source = source;
+    if (alone && (!first || *alone < *first)) first = alone;
+  }
+  if (found.failure != first) fail("not the first failure is given");
+  if (symbol == 1 && first != NoProbabilities{0, 0}) fail("a failure goes unseen");
+}
+
+// Unwanted from the second time on that it is asked.
+void check_stop(const KernelTable& kernels) {
+  const Model model = any_model();
+  Given given = any_given(model);
+  for (std::size_t& limit : given.limits) limit = 100'000'000;
+  SearchOptions options = any_options(model);
+  options.never[2] = true;  // no target ends before its limit
+  std::size_t asked = 0;
+  options.is_unwanted = [&] { return ++asked > 1; };
+  found_by(model, given, options, kernels, between(1, 3));
+  if (asked != 2) fail("a search is asked for again after it was unwanted");
 }
 
 }  // namespace
@@ -216,7 +299,11 @@ void check(const KernelTable& kernels) {
 int main(int count, char** arguments) {
   const int runs = count > 1 ? std::atoi(arguments[1]) : 40;
   for (const std::string& isa : available_isas()) {
-    for (int i = 0; i < runs; ++i) check(kernels_of(isa));
+    for (int i = 0; i < runs; ++i) {
+      check(kernels_of(isa));
+      check_failure(kernels_of(isa));
+      check_stop(kernels_of(isa));
+    }
   }
   std::printf("%d runs on each of %zu instruction sets\n", runs, available_isas().size());
   return 0;

@@ -1,6 +1,7 @@
 """The search in the kernels finds what the search step by step through the modules finds."""
 
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -413,16 +414,157 @@ def test_weights_that_change_are_seen() -> None:
     assert [h.score for (h,) in after] == [h.score for (h,) in expected]
 
 
+ENGINES = ["native", "torch"]
+
+
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_a_model_without_probabilities_is_refused(value: float) -> None:
+@pytest.mark.parametrize("symbol", [0, 2, 6])
+def test_a_model_without_probabilities_is_refused(name: str, value: float, symbol: int) -> None:
     model = tiny_model(torch.float32)
     with torch.no_grad():
-        model.decoder.vocabulary.bias.fill_(value)
-    with pytest.raises(ModelError, match="no target was found for source 0"):
+        model.decoder.vocabulary.bias[symbol] = value
+    message = (
+        "the model's probabilities of source 0 at target step 0 are not numbers, since its weights "
+        "or states hold NaN or infinity; load or train a sound model."
+    )
+    with engine(name), pytest.raises(ModelError, match=rf"^{re.escape(message)}$"):
+        beam_search(model, *padded([[4, 5], [5]]), torch.tensor([3, 3]))
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_the_first_hypothesis_without_probabilities_is_named_on_every_engine(
+    beam_size: int,
+) -> None:
+    """A symbol whose embedding is no number, which several sources read, and not all at once."""
+    messages = set()
+    for seed in range(8):
+        model = tiny_model(torch.float32, seed=seed)
+        with torch.no_grad():
+            model.decoder.embedding.weight[5] = torch.nan
+        sources = [[4, 5, 6], [5], [6, 6, 4, 5], [4]]
+        texts = []
+        for name in ENGINES:
+            with engine(name):
+                try:
+                    found = beam_search(
+                        model, *padded(sources), torch.tensor([6] * 4), beam_size=beam_size
+                    )
+                    texts.append(str(_exactly(found) and [h.symbols for (h,) in found]))
+                except ModelError as error:
+                    texts.append(str(error))
+        assert texts[0] == texts[1]
+        messages.add(texts[0])
+    assert len({text for text in messages if "not numbers" in text}) > 1  # not always the same
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_what_is_never_read_may_be_anything(name: str) -> None:
+    model = tiny_model(torch.float32, seed=4)
+    asked = (*padded([[4, 5, 6], [5]]), torch.tensor([6, 1]))
+    with engine(name):
+        expected = beam_search(model, *asked, beam_size=6, n_best=4)
+        with torch.no_grad():
+            model.decoder.embedding.weight[[0, 2, 3]] = torch.nan
+        assert _exactly(beam_search(model, *asked, beam_size=6, n_best=4)) == _exactly(expected)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_targets_that_cannot_end_are_refused(name: str) -> None:
+    model = tiny_model(torch.float32)
+    with torch.no_grad():
+        model.decoder.vocabulary.bias[2] = -torch.inf
+    message = (
+        "no target was found for source 0, since the model gives none of them the probability to "
+        "end; train it on targets that end."
+    )
+    with engine(name), pytest.raises(ModelError, match=rf"^{re.escape(message)}$"):
         beam_search(model, *padded([[4, 5]]), torch.tensor([3]))
 
 
-def test_a_beam_whose_size_cannot_be_counted_is_refused() -> None:
+def _of_equal_symbols(model: Seq2Seq) -> None:
+    for weight in (model.decoder.vocabulary.weight, model.decoder.vocabulary.bias):
+        weight.zero_()
+
+
+def _of_twins(model: Seq2Seq) -> None:
+    """5 and 6 are written alike and read alike."""
+    for weight in (
+        model.decoder.vocabulary.weight,
+        model.decoder.vocabulary.bias,
+        model.decoder.embedding.weight,
+    ):
+        weight[5] = weight[6]
+
+
+@pytest.mark.parametrize("make", [_of_equal_symbols, _of_twins])
+@pytest.mark.parametrize("beam_size", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("vocabulary", [7, 40])
+def test_of_equals_the_first_place_and_the_lowest_symbol_go_first(
+    make: Callable[[Seq2Seq], None], beam_size: int, vocabulary: int
+) -> None:
+    for seed in range(4):
+        model = tiny_model(torch.float32, seed=seed, target_vocab_size=vocabulary)
+        with torch.no_grad():
+            make(model)
+        found = {}
+        for name in ENGINES:
+            with engine(name):
+                best = beam_search(
+                    model,
+                    *padded([[4, 5, 6], [5]]),
+                    torch.tensor([5, 3]),
+                    beam_size=beam_size,
+                    n_best=beam_size,
+                )
+            found[name] = [[h.symbols for h in hypotheses] for hypotheses in best]
+        assert found["native"] == found["torch"]
+
+
+def test_a_long_target_is_found_whole() -> None:
+    """More is written than is kept: what nothing follows from is forgotten meanwhile."""
+    for seed in (1, 2):
+        model = tiny_model(torch.float32, seed=seed)
+        with torch.no_grad():
+            model.decoder.vocabulary.bias[2] -= 8
+        asked = {"beam_size": 4, "n_best": 3, "attention": True}
+        source, limits = padded([[4, 5, 6], [5]]), torch.tensor([900, 700])
+        found = beam_search(model, *source, limits, **asked)  # type: ignore[arg-type]
+        with engine("torch"):
+            expected = beam_search(model.double(), *source, limits, **asked)  # type: ignore[arg-type]
+        assert max(len(h.symbols) for hypotheses in found for h in hypotheses) > 600
+        same(found, expected)
+
+
+def test_attention_is_of_the_type_of_the_model_whatever_the_default() -> None:
     model = tiny_model(torch.float32)
-    with pytest.raises(ValueError, match="beam_size is 4611686018427387904; it must be at most"):
-        beam_search(model, *padded([[4, 5]]), torch.tensor([3]), beam_size=2**62)
+    asked = (*padded([[4, 5, 6]]), torch.tensor([6]))
+    (expected,) = beam_search(model, *asked, attention=True)[0]
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.device("meta"):
+            found = {}
+            for name in ENGINES:
+                with engine(name):
+                    (found[name],) = beam_search(model, *asked, attention=True)[0]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for one in found.values():
+        assert isinstance(one.attention, Tensor)
+        assert one.attention.dtype == torch.float32
+        assert one.attention.device == torch.device("cpu")
+        torch.testing.assert_close(one.attention, expected.attention)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.usefixtures("as_users_call")
+def test_a_vocabulary_without_the_special_symbols_is_refused(name: str) -> None:
+    model = tiny_model(torch.float32)
+    model.decoder.vocabulary = nn.Linear(8, 3)
+    model.decoder.embedding = nn.Embedding(3, 4)
+    message = (
+        "the decoder writes 3 symbols, but a search needs the 4 special ones <pad>, <begin>, "
+        "<end>, <unknown>, which come first; build it with a vocab_size of 4 or more."
+    )
+    with engine(name), pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
+        beam_search(model, *padded([[4, 5]]), torch.tensor([3]))

@@ -2,6 +2,7 @@
 
 import re
 from itertools import product
+from math import inf, nan
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from unrolled.seq2seq import Hypothesis, Seq2Seq, beam_search, greedy_search
 
 SOURCES = [[4, 5, 6], [5], [6, 6, 4, 5]]
 NEVER = [0, 1, 3]
+WHOLE = "it must be a whole number from 1 to"
 
 
 def score(model: Seq2Seq, source: list[int], target: list[int]) -> float:
@@ -127,10 +129,15 @@ def test_a_hypothesis_is_not_compared_by_its_tensors() -> None:
 @pytest.mark.parametrize(
     ("choices", "limits", "message"),
     [
-        ({"beam_size": 0}, 3, "beam_size is 0; it must be 1 or more."),
-        ({"beam_size": 2, "n_best": 3}, 3, "n_best is 3; it must be from 1 to beam_size=2."),
-        ({"n_best": 0}, 3, "n_best is 0; it must be from 1 to beam_size=5."),
-        ({"length_penalty": -1.0}, 3, "length_penalty is -1.0; it must be 0 or more."),
+        ({"beam_size": 0}, 3, f"beam_size is 0; {WHOLE} 268435456."),
+        ({"beam_size": 2.0}, 3, f"beam_size is 2.0; {WHOLE} 268435456."),
+        ({"beam_size": True}, 3, f"beam_size is True; {WHOLE} 268435456."),
+        ({"beam_size": 2**62}, 3, f"beam_size is 4611686018427387904; {WHOLE} 268435456."),
+        ({"beam_size": 2, "n_best": 3}, 3, f"n_best is 3; {WHOLE} beam_size=2."),
+        ({"n_best": 0}, 3, f"n_best is 0; {WHOLE} beam_size=5."),
+        ({"length_penalty": -1.0}, 3, "length_penalty is -1.0; it must be finite and 0 or more."),
+        ({"length_penalty": inf}, 3, "length_penalty is inf; it must be finite and 0 or more."),
+        ({"length_penalty": nan}, 3, "length_penalty is nan; it must be finite and 0 or more."),
         ({}, 2, "limits has shape (2,), but there are 3 sources; pass one limit for each."),
     ],
 )
@@ -138,3 +145,11 @@ def test_a_hypothesis_is_not_compared_by_its_tensors() -> None:
 def test_refusals(choices: dict[str, float], limits: int, message: str) -> None:
     with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
         beam_search(tiny_model(), *padded(SOURCES), torch.full((limits,), 3), **choices)
+
+
+@pytest.mark.parametrize("limit", [-1, 2**28 + 1])
+@pytest.mark.usefixtures("as_users_call")
+def test_limits_that_cannot_be(limit: int) -> None:
+    message = f"a limit is {limit}; each must be from 0 to 268435456."
+    with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
+        beam_search(tiny_model(), *padded(SOURCES), torch.tensor([3, limit, 4]))

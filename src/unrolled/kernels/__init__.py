@@ -12,6 +12,8 @@ from ._recurrent import recurrent_stack as recurrent_stack
 from ._recurrent import recurrent_stream as recurrent_stream
 from ._reference import multiply as multiply
 from ._search import DecoderArrays as DecoderArrays
-from ._search import FoundTarget as FoundTarget
+from ._search import FoundHypothesis as FoundHypothesis
+from ._search import NoProbabilitiesError as NoProbabilitiesError
 from ._search import SourceArrays as SourceArrays
+from ._search import decoder_packs as decoder_packs
 from ._search import search as search

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ._recurrent import compiled_module
 
 
@@ -51,27 +53,50 @@ class SourceArrays(NamedTuple):
     limits: Any
 
 
-class FoundTarget(NamedTuple):
-    """A target that was found.
+class FoundHypothesis(NamedTuple):
+    """A hypothesis that has ended.
 
     Attributes:
         symbols: its ids, END included.
-        score: what targets are ordered by.
+        score: what hypotheses are ordered by.
         log_probability: in nats.
-        weights: for each symbol those of each source step, one after another; empty unless kept.
+        attention: float32, (symbol, source_step), of the real steps; `None` unless kept.
     """
 
     symbols: list[int]
     score: float
     log_probability: float
-    weights: list[float]
+    attention: np.ndarray | None
+
+
+class NoProbabilitiesError(ArithmeticError):
+    """What a decoder says of the next symbol is not a number.
+
+    Attributes:
+        source: whose hypothesis it is.
+        step: the target step.
+    """
+
+    def __init__(self, source: int, step: int) -> None:
+        super().__init__(
+            f"the probabilities of source {source} at target step {step} are not numbers; "
+            "a weight or a state is NaN or infinite."
+        )
+        self.source, self.step = source, step
+
+
+def decoder_packs() -> Any:
+    """Room for the packed weights of a decoder, kept from one search to the next."""
+    return compiled_module().DecoderPacks()
 
 
 def search(
     stack: Any,
+    packs: Any,
     decoder: DecoderArrays,
     sources: SourceArrays,
     *,
+    feeds_input: bool,
     beam_size: int,
     n_best: int,
     length_penalty: float,
@@ -80,17 +105,21 @@ def search(
     never: list[int],
     keep_weights: bool,
     threads: int,
-) -> list[list[FoundTarget]]:
-    """The best targets of each source, best first, by a beam search.
+) -> list[list[FoundHypothesis]]:
+    """The best hypotheses of each source, best first, by a beam search.
+
+    Ctrl-C is heard while it lasts, as between two lines of Python.
 
     Args:
-        stack: a `recurrent_stack` of one direction; it reads the embedding, or that and the
-            attentional vector of the step before.
+        stack: a `recurrent_stack` of one direction, in float32.
+        packs: the `decoder_packs` of the decoder; what was packed of other weights is packed anew.
         decoder: its weights.
         sources: what is decoded.
+        feeds_input: whether the stack reads the attentional vector of the step before behind the
+            embedding, or the embedding alone.
         beam_size: hypotheses kept at each step.
-        n_best: targets of each source, at most `beam_size`.
-        length_penalty: alpha of the penalty.
+        n_best: hypotheses returned of each source, at most `beam_size`.
+        length_penalty: alpha of the penalty, 0 or more.
         begin: the symbol read first.
         end: the symbol that ends a target.
         never: symbols that are never written.
@@ -98,13 +127,17 @@ def search(
         threads: to compute with.
 
     Raises:
+        IndexError: a symbol is none of the embedding.
+        NoProbabilitiesError: the probabilities of a hypothesis are not numbers.
         RuntimeError: there is no compiled module.
-        ValueError: the arrays do not fit each other.
+        ValueError: the arrays do not fit each other, or a number is not possible.
     """
-    found = compiled_module().search(
+    found, failure = compiled_module().search(
         stack,
+        packs,
         *decoder,
         *sources,
+        feeds_input,
         beam_size,
         n_best,
         length_penalty,
@@ -114,4 +147,6 @@ def search(
         keep_weights,
         threads,
     )
-    return [[FoundTarget(*target) for target in targets] for targets in found]
+    if failure is not None:
+        raise NoProbabilitiesError(*failure)
+    return [[FoundHypothesis(*one) for one in hypotheses] for hypotheses in found]

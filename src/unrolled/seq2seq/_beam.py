@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ._decoder_state import DecoderState
-from ._hypothesis import Hypothesis
-from ._special import BEGIN, END, PAD, UNKNOWN
+from ._hypothesis import Hypothesis, no_probabilities
+from ._special import BEGIN, END, PAD, UNKNOWN, check_special_fit
 
 _WORTH_LEAVING = 0.9  # share of the sources that go on
 
@@ -28,6 +28,9 @@ class Beam:
 
     There is one place for each of the hypotheses of a source, and as many for each source: one
     before the first step, then `size`. A place whose log-probability is minus infinity is empty.
+
+    Of continuations that are equally probable, those of the first place go first, and of one place
+    those of the lowest symbol.
 
     Args:
         state: where the decoder stands before the first step, one row for each source.
@@ -56,6 +59,8 @@ class Beam:
         self._first_limit = int(limits.min())
         self._source_lengths = state.mask.sum(dim=1).tolist() if keep_attention else []
         self._sources = torch.arange(count, device=device)
+        # The done wait among the others until they are worth leaving.
+        self._is_going_on = torch.ones(count, dtype=torch.bool, device=device)
         self._log_probabilities = state.memory.new_zeros(count, 1)
         self._symbols = torch.empty(count, 1, 0, dtype=torch.long, device=device)
         # Scores of the n best that ended, worst last; of every source, done or not.
@@ -90,11 +95,17 @@ class Beam:
             logits: what the decoder says of the next symbol.
             weights: what it read.
             state: where it stands now.
+
+        Raises:
+            ModelError: the probabilities of a hypothesis are not numbers.
+            ValueError: the vocabulary lacks a special symbol.
         """
+        check_special_fit(logits.shape[1])
         scores = self._continuations(logits)
         count, places, vocabulary = scores.shape
         kept = min(self._size, places * vocabulary)
-        self._log_probabilities, flat = scores.flatten(1).topk(kept, dim=1)
+        self._log_probabilities, flat = _highest(scores.flatten(1), kept)
+        self._check_probabilities()
         first = torch.arange(count, device=flat.device)[:, None] * places
         rows = (first + flat // vocabulary).flatten()
         self.state = state if kept == places == 1 else state.select_recurrent(rows)
@@ -132,7 +143,15 @@ class Beam:
             others = torch.arange(scores.shape[2], device=scores.device) != END
             at_limit = self._limits <= step
             scores.masked_fill_(at_limit[:, None, None] & others, -torch.inf)
-        return scores.add_(self._log_probabilities[:, :, None])
+        scores.add_(self._log_probabilities[:, :, None])
+        # An empty place read some symbol or other, so what follows it may be no number.
+        return scores.masked_fill_((self._log_probabilities == -torch.inf)[:, :, None], -torch.inf)
+
+    def _check_probabilities(self) -> None:
+        # NaN counts as the highest.
+        failed = (self._log_probabilities[:, 0].isnan() & self._is_going_on).nonzero()
+        if len(failed) > 0:
+            raise no_probabilities(int(self._sources[failed[0]]), self._symbols.shape[2])
 
     def _put_ended_aside(self) -> None:
         is_ended = (self._symbols[:, :, -1] == END) & (self._log_probabilities > -torch.inf)
@@ -161,14 +180,15 @@ class Beam:
         reachable = self._log_probabilities.amax(dim=1)
         if self._length_penalty:
             reachable = reachable / ((5 + self._limits + 1) / 6) ** self._length_penalty
-        # NaN is above nothing, so a source without probabilities is done, too.
-        going_on = reachable > self._best_ended[self._sources, -1]
-        places = going_on.nonzero().squeeze(1)
+        # NaN is above nothing, so what was done stays so.
+        self._is_going_on = reachable > self._best_ended[self._sources, -1]
+        places = self._is_going_on.nonzero().squeeze(1)
         # Leaving costs a copy of what the others read, so the done wait until they are a few.
         if len(places) > _WORTH_LEAVING * len(self._sources):
             return
         self.state = self.state.select(places)
         self._sources, self._limits = self._sources[places], self._limits[places]
+        self._is_going_on = self._is_going_on[places]
         self._log_probabilities = self._log_probabilities[places]
         self._symbols = self._symbols[places]
         if self._trail is not None:
@@ -187,6 +207,21 @@ class Beam:
             read = [weights[at] for weights, at in zip(self._weights, trail, strict=False)]
             attention = torch.stack(read)[:, : self._source_lengths[source]]
         return Hypothesis(ended.symbols[row, :-1].tolist(), score, log_probability, attention)
+
+
+def _highest(
+    scores: Float[Tensor, "source continuation"], count: int
+) -> tuple[Float[Tensor, "source kept"], Int[Tensor, "source kept"]]:
+    """The highest of each source and their places, best first; of equals the first goes first."""
+    values, places = scores.topk(min(count + 1, scores.shape[1]), dim=1)
+    # Which of several equals topk takes, and in which order, is not defined.
+    last, next_best = values[:, count - 1 : count], values[:, count:]
+    if bool(((next_best == last) & (last > -torch.inf)).any()):
+        values, places = scores.sort(dim=1, descending=True, stable=True)
+        return values[:, :count], places[:, :count]
+    places = places[:, :count].sort(dim=1).values
+    values, order = scores.gather(1, places).sort(dim=1, descending=True, stable=True)
+    return values, places.gather(1, order)
 
 
 def _written(

@@ -1,12 +1,20 @@
 """The search that the kernels do as a whole."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..kernels import DecoderArrays, SourceArrays, search
+from ..kernels import (
+    DecoderArrays,
+    NoProbabilitiesError,
+    SourceArrays,
+    decoder_packs,
+    search,
+)
 from ..nn import (
     GRU,
     LSTM,
@@ -20,9 +28,9 @@ from ..nn import (
     stack_of,
 )
 from ._decoder import AttentionDecoder
-from ._hypothesis import Hypothesis
+from ._hypothesis import Hypothesis, no_probabilities
 from ._model import Seq2Seq
-from ._special import BEGIN, END, PAD, UNKNOWN
+from ._special import BEGIN, END, PAD, UNKNOWN, check_special_fit
 
 _LAYERS = (RNN, GRU, LSTM)
 # Every attention that the kernels know, its products, and which of them have a bias.
@@ -32,6 +40,9 @@ _ATTENTIONS: dict[type[nn.Module], dict[str, bool]] = {
     DotAttention: {},
     GeneralAttention: {"key": False},
 }
+# What was packed of the weights of each decoder, as long as it lives. Whether they are still the
+# same, the kernels see for themselves at every search.
+_PACKS: WeakKeyDictionary[AttentionDecoder, Any] = WeakKeyDictionary()
 
 
 class DecoderStart(NamedTuple):
@@ -115,43 +126,48 @@ def compiled_search(
         attention: whether to keep the attention of each hypothesis.
 
     Returns:
-        For each source its best hypotheses; none where its probabilities are no numbers.
+        For each source its best hypotheses.
 
     Raises:
-        ValueError: a length does not fit.
+        ModelError: the model gives no probabilities.
+        ValueError: a length does not fit, or the vocabulary lacks a special symbol.
     """
-    weights = decoder.layer.all_weights
-    lengths = start.mask.sum(dim=1)
-    found = search(
-        stack_of(decoder.shape, weights[0]),
-        _arrays(decoder),
-        SourceArrays(
-            _rows_side_by_side(start.memory).transpose(0, 1),
-            lengths,
-            start.hidden.contiguous(),
-            None if start.cell is None else start.cell.contiguous(),
-            limits.to(torch.int64).contiguous(),
-        ),
-        beam_size=beam_size,
-        n_best=n_best,
-        length_penalty=length_penalty,
-        begin=BEGIN,
-        end=END,
-        never=[PAD, BEGIN, UNKNOWN],
-        keep_weights=attention,
-        threads=torch.get_num_threads(),
-    )
+    check_special_fit(decoder.vocabulary.out_features)
+    try:
+        found = search(
+            stack_of(decoder.shape, decoder.layer.all_weights[0]),
+            _PACKS.setdefault(decoder, decoder_packs()),
+            _arrays(decoder),
+            SourceArrays(
+                _rows_side_by_side(start.memory).transpose(0, 1).numpy(),
+                start.mask.sum(dim=1).numpy(),
+                _array(start.hidden),
+                None if start.cell is None else _array(start.cell),
+                _array(limits.to("cpu", torch.int64)),
+            ),
+            feeds_input=decoder.input_feeding,
+            beam_size=beam_size,
+            n_best=n_best,
+            length_penalty=length_penalty,
+            begin=BEGIN,
+            end=END,
+            never=[PAD, BEGIN, UNKNOWN],
+            keep_weights=attention,
+            threads=torch.get_num_threads(),
+        )
+    except NoProbabilitiesError as error:
+        raise no_probabilities(error.source, error.step) from None
     return [
         [
             Hypothesis(
-                target.symbols[:-1],
-                target.score,
-                target.log_probability,
-                torch.tensor(target.weights).reshape(-1, length) if attention else None,
+                one.symbols[:-1],
+                one.score,
+                one.log_probability,
+                None if one.attention is None else torch.from_numpy(one.attention),
             )
-            for target in targets
+            for one in hypotheses
         ]
-        for targets, length in zip(found, lengths.tolist(), strict=True)
+        for hypotheses in found
     ]
 
 
@@ -200,8 +216,8 @@ def _arrays(decoder: AttentionDecoder) -> DecoderArrays:
     )
 
 
-def _array(weight: Tensor) -> Tensor:
-    return weight.detach().contiguous()
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().contiguous().numpy()
 
 
 def _rows_side_by_side(memory: Tensor) -> Tensor:

@@ -1,5 +1,8 @@
 """Greedy and beam search."""
 
+import math
+from numbers import Integral
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -17,6 +20,8 @@ from ._model import Seq2Seq
 
 Ids = Int[Tensor, "batch source_step"]
 Lengths = Int[Tensor, " batch"]
+
+_MOST = 2**28  # hypotheses, and symbols of a target
 
 
 def greedy_search(
@@ -111,8 +116,9 @@ def beam_search(
         )
     if len(limits) == 0:
         return []
-    if int(limits.min()) < 0:
-        raise ValueError(f"a limit is {int(limits.min())}; each must be 0 or more.")
+    for limit in (int(limits.min()), int(limits.max())):
+        if not 0 <= limit <= _MOST:
+            raise ValueError(f"a limit is {limit}; each must be from 0 to {_MOST}.")
     start = None
     if is_compiled_search_possible(model):
         encoded = model.encoder(source, source_lengths)
@@ -144,8 +150,8 @@ def beam_search(
     for number, hypotheses in enumerate(found):
         if not hypotheses:
             raise ModelError(
-                f"no target was found for source {number}: the model's probabilities are not "
-                "numbers. Its weights hold NaN or infinity; load or train a sound model."
+                f"no target was found for source {number}, since the model gives none of them the "
+                "probability to end; train it on targets that end."
             )
     return found
 
@@ -161,9 +167,14 @@ def check_search(beam_size: int, n_best: int, length_penalty: float) -> None:
     Raises:
         ValueError: a number is not possible.
     """
-    if beam_size < 1:
-        raise ValueError(f"beam_size is {beam_size}; it must be 1 or more.")
-    if not 1 <= n_best <= beam_size:
-        raise ValueError(f"n_best is {n_best}; it must be from 1 to beam_size={beam_size}.")
-    if not length_penalty >= 0:
-        raise ValueError(f"length_penalty is {length_penalty}; it must be 0 or more.")
+    for name, number, most, so_many in (
+        ("beam_size", beam_size, _MOST, str(_MOST)),
+        ("n_best", n_best, beam_size, f"beam_size={beam_size}"),
+    ):
+        is_whole = isinstance(number, Integral) and not isinstance(number, bool)
+        if not (is_whole and 1 <= number <= most):
+            raise ValueError(
+                f"{name} is {number!r}; it must be a whole number from 1 to {so_many}."
+            )
+    if not (length_penalty >= 0 and math.isfinite(length_penalty)):
+        raise ValueError(f"length_penalty is {length_penalty}; it must be finite and 0 or more.")

@@ -12,7 +12,7 @@ from unrolled import kernels
 from unrolled.kernels._isa import native
 
 FUZZED_CALLS = Path(__file__).with_name("fuzzed_calls.py")
-KINDS = ("forward", "backward", "stream", "scores", "elements", "product")
+KINDS = ("forward", "backward", "stream", "scores", "elements", "product", "search")
 
 pytestmark = pytest.mark.skipif(
     kernels.why_unavailable() is not None,

@@ -55,12 +55,12 @@ def same(found: list[list[Hypothesis]], expected: list[list[Hypothesis]]) -> Non
     for some_found, some_expected in zip(found, expected, strict=True):
         assert [h.symbols for h in some_found] == [h.symbols for h in some_expected]
         for one, other in zip(some_found, some_expected, strict=True):
-            assert one.score == pytest.approx(other.score, rel=1e-4, abs=1e-4)
-            assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4, abs=1e-4)
+            assert one.score == pytest.approx(other.score, rel=1e-5, abs=1e-5)
+            assert one.log_probability == pytest.approx(other.log_probability, rel=1e-5, abs=1e-5)
             assert (one.attention is None) == (other.attention is None)
             if one.attention is not None and other.attention is not None:
                 torch.testing.assert_close(
-                    one.attention.double(), other.attention, rtol=1e-3, atol=1e-4
+                    one.attention.double(), other.attention, rtol=1e-5, atol=1e-5
                 )
 
 

@@ -20,6 +20,7 @@ SHARED = (
     "stack_backward.cpp",
     "threads.cpp",
     "attention_decoder.cpp",
+    "beam.cpp",
     "search.cpp",
 )
 PROGRAMS = ("run_stacks", "run_search")

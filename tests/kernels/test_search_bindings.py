@@ -256,7 +256,7 @@ WITHOUT_END = textwrap.dedent("""
     import os, signal, sys, threading, time
     sys.path.insert(0, sys.argv[1])
     import numpy as np
-    from test_search import DECODER, GIVEN, found
+    from test_search_bindings import DECODER, GIVEN, found
 
     threads, limits = int(sys.argv[2]), np.array([int(limit) for limit in sys.argv[3:]])
     bias = DECODER.vocabulary_bias.copy()

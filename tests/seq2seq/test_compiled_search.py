@@ -222,6 +222,10 @@ def _with_no_bias_in_the_vocabulary(model: Seq2Seq) -> None:
     model.decoder.vocabulary = _like(model.decoder.vocabulary)
 
 
+def _writing_fewer_symbols_than_it_reads(model: Seq2Seq) -> None:
+    model.decoder.vocabulary = nn.Linear(8, 6)
+
+
 def _with_a_forward_put_on_a_part(model: Seq2Seq) -> None:
     forward = model.decoder.combine.forward
     model.decoder.combine.forward = lambda x: 0.1 * forward(x)  # type: ignore[method-assign]
@@ -286,6 +290,7 @@ CHANGES = [
     _without_dropout_in_training,
     _with_a_bias_in_combine,
     _with_no_bias_in_the_vocabulary,
+    _writing_fewer_symbols_than_it_reads,
     _with_a_forward_put_on_a_part,
     _with_a_step_put_on_it,
     _with_a_start_of_its_own,
@@ -519,6 +524,15 @@ def test_of_equals_the_first_place_and_the_lowest_symbol_go_first(
                 )
             found[name] = [[h.symbols for h in hypotheses] for hypotheses in best]
         assert found["native"] == found["torch"]
+
+
+def test_a_beam_wider_than_all_there_is_takes_no_more_room() -> None:
+    model = tiny_model(torch.float32)
+    asked = (*padded([[4, 5, 6], [5]]), torch.tensor([3, 2]))
+    found = beam_search(model, *asked, beam_size=2**28, n_best=5)
+    with engine("torch"):
+        expected = beam_search(model.double(), *asked, beam_size=2**28, n_best=5)
+    same(found, expected)
 
 
 def test_a_long_target_is_found_whole() -> None:

@@ -80,7 +80,8 @@ def beam_search(
     with their score; the others live on. A source is done when none lives, or when none that lives
     can still beat the n-th best of those put aside: a log-probability only falls, so the most that
     a live hypothesis can reach is what it has now over the penalty at its limit. Done sources
-    leave the batch, so that a step costs what is still alive.
+    leave the batch, so that a step costs what is still alive. Of equally probable continuations
+    those of the better hypothesis go first, and of one hypothesis those of the lowest symbol.
 
     A target of n symbols, END included, is ordered by
 

@@ -430,8 +430,8 @@ def test_a_model_without_probabilities_is_refused(name: str, value: float, symbo
     with torch.no_grad():
         model.decoder.vocabulary.bias[symbol] = value
     message = (
-        "the model's probabilities of source 0 at target step 0 are not numbers, since its weights "
-        "or states hold NaN or infinity; load or train a sound model."
+        "no target was found for source 0: the model's probabilities at target step 0 are not "
+        "numbers, since its weights or states hold NaN or infinity; load or train a sound model."
     )
     with engine(name), pytest.raises(ModelError, match=rf"^{re.escape(message)}$"):
         beam_search(model, *padded([[4, 5], [5]]), torch.tensor([3, 3]))
@@ -480,7 +480,7 @@ def test_targets_that_cannot_end_are_refused(name: str) -> None:
     with torch.no_grad():
         model.decoder.vocabulary.bias[2] = -torch.inf
     message = (
-        "no target was found for source 0, since the model gives none of them the probability to "
+        "no target was found for source 0: the model gives none of its targets the probability to "
         "end; train it on targets that end."
     )
     with engine(name), pytest.raises(ModelError, match=rf"^{re.escape(message)}$"):

@@ -168,11 +168,6 @@ def test_a_loss_without_symbols_is_refused() -> None:
         SequenceLoss()(torch.zeros(2, 3, VOCAB), torch.zeros(2, 3, dtype=torch.long))
 
 
-def test_a_negative_limit_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^a limit is -1; each must be 0 or more\.$"):
-        greedy_search(tiny_model(), *padded(WORDS[:2]), torch.tensor([3, -1]))
-
-
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_probabilities_that_are_no_numbers_end_the_search(beam_size: int) -> None:
     model = tiny_model()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from untrained_model import untrained
 
-from unrolled.errors import DataError
+from unrolled.errors import DataError, ModelError
 from unrolled.seq2seq import Prediction, Transducer
 
 TRANSDUCER = untrained(seed=2, spread=0.7)
@@ -129,7 +129,7 @@ def test_no_text_no_prediction() -> None:
         (
             lambda t: t.predict(["a"], beam_size=0),
             ValueError,
-            "beam_size is 0; it must be 1 or more.",
+            "beam_size is 0; it must be a whole number from 1 to",
         ),
         (lambda t: t.predict(["a"], beam_size=2, n_best=3), ValueError, "n_best is 3"),
         (
@@ -150,3 +150,13 @@ def test_the_class_is_what_the_function_gives(tmp_path: Any) -> None:
     TRANSDUCER.save_pretrained(tmp_path / "model")
     loaded = Transducer.from_pretrained(tmp_path / "model")
     assert loaded.predict(["abc"])[0][0].text == alone("abc")[0].text
+
+
+def test_the_text_for_which_nothing_is_found_is_named_by_its_place() -> None:
+    """Texts are decoded by their lengths, and so not in their order."""
+    transducer = untrained()
+    (e,) = transducer.source_symbols.encode("e")
+    with torch.no_grad():
+        transducer.model.encoder.embedding.weight[e] = torch.nan
+    with pytest.raises(ModelError, match=r"^no target was found for source 2: the mod"):
+        transducer.predict(["a", "abc", "e", "abcdabcd"])

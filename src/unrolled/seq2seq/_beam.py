@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ._decoder_state import DecoderState
-from ._hypothesis import Hypothesis, no_probabilities
+from ._hypothesis import Hypothesis
+from ._search_error import no_probabilities
 from ._special import BEGIN, END, PAD, UNKNOWN, check_special_fit
 
 _WORTH_LEAVING = 0.9  # share of the sources that go on

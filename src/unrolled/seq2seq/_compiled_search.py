@@ -28,8 +28,9 @@ from ..nn import (
     stack_of,
 )
 from ._decoder import AttentionDecoder
-from ._hypothesis import Hypothesis, no_probabilities
+from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
+from ._search_error import no_probabilities
 from ._special import BEGIN, END, PAD, UNKNOWN, check_special_fit
 
 _LAYERS = (RNN, GRU, LSTM)

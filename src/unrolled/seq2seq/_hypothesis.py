@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import ModelError
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hypothesis:
@@ -25,16 +23,3 @@ class Hypothesis:
     score: float
     log_probability: float
     attention: Float[Tensor, "target_step source_step"] | None = None
-
-
-def no_probabilities(source: int, step: int) -> ModelError:
-    """The refusal of a model whose probabilities are not numbers.
-
-    Args:
-        source: whose hypothesis has none.
-        step: the target step.
-    """
-    return ModelError(
-        f"the model's probabilities of source {source} at target step {step} are not numbers, "
-        "since its weights or states hold NaN or infinity; load or train a sound model."
-    )

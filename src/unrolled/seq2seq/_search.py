@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from ..errors import ModelError
 from ._beam import Beam
 from ._compiled_search import (
     DecoderStart,
@@ -17,6 +16,7 @@ from ._compiled_search import (
 )
 from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
+from ._search_error import no_end
 
 Ids = Int[Tensor, "batch source_step"]
 Lengths = Int[Tensor, " batch"]
@@ -150,10 +150,7 @@ def beam_search(
         found = beam.found()
     for number, hypotheses in enumerate(found):
         if not hypotheses:
-            raise ModelError(
-                f"no target was found for source {number}, since the model gives none of them the "
-                "probability to end; train it on targets that end."
-            )
+            raise no_end(number)
     return found
 
 

@@ -17,6 +17,7 @@ from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
 from ._prediction import Prediction
 from ._search import beam_search, check_search
+from ._search_error import SearchError
 from ._special import BEGIN, END, PAD, UNKNOWN
 from ._symbols import Symbols
 
@@ -103,6 +104,7 @@ class Transducer:
 
         Raises:
             DataError: a text is empty.
+            ModelError: the model lets no target be found; names the text by its place.
             ValueError: a number is not possible.
             TypeError: `texts` is a string.
         """
@@ -115,13 +117,16 @@ class Transducer:
                 raise DataError(f"text {number} is {text!r}, which holds no symbols; leave it out.")
         found: list[list[Prediction]] = [[] for _ in texts]
         for group in _groups(encoded, _SYMBOLS_AT_ONCE // beam_size):
-            hypotheses = self._search(
-                [encoded[index] for index in group],
-                beam_size=beam_size,
-                n_best=n_best,
-                length_penalty=length_penalty,
-                attention=attention,
-            )
+            try:
+                hypotheses = self._search(
+                    [encoded[index] for index in group],
+                    beam_size=beam_size,
+                    n_best=n_best,
+                    length_penalty=length_penalty,
+                    attention=attention,
+                )
+            except SearchError as error:
+                raise SearchError(group[error.source], error.why) from None
             for index, best in zip(group, hypotheses, strict=True):
                 text = texts[index]
                 unseen = self.source_symbols.unknown(text) if UNKNOWN in encoded[index] else []

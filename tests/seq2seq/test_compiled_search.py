@@ -146,6 +146,11 @@ class _OwnDropout(nn.Module):
         return 0.1 * x
 
 
+class _OwnVocabulary(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, [0, 1, 2, 3, 4, 5, 6]]
+
+
 class _OwnStart(Seq2Seq):
     def start(self, *arguments: Tensor) -> DecoderState:
         state = super().start(*arguments)
@@ -222,6 +227,10 @@ def _with_no_bias_in_the_vocabulary(model: Seq2Seq) -> None:
     model.decoder.vocabulary = _like(model.decoder.vocabulary)
 
 
+def _with_a_vocabulary_of_its_own(model: Seq2Seq) -> None:
+    model.decoder.vocabulary = _OwnVocabulary()  # type: ignore[assignment]
+
+
 def _writing_fewer_symbols_than_it_reads(model: Seq2Seq) -> None:
     model.decoder.vocabulary = nn.Linear(8, 6)
 
@@ -290,6 +299,7 @@ CHANGES = [
     _without_dropout_in_training,
     _with_a_bias_in_combine,
     _with_no_bias_in_the_vocabulary,
+    _with_a_vocabulary_of_its_own,
     _writing_fewer_symbols_than_it_reads,
     _with_a_forward_put_on_a_part,
     _with_a_step_put_on_it,

@@ -79,13 +79,13 @@ def is_compiled_search_possible(model: Seq2Seq) -> bool:
         return False
     if any(map(is_watched, parts.values())):
         return False
-    if decoder.vocabulary.weight.shape[0] != decoder.embedding.weight.shape[0]:
-        return False  # the kernels read every symbol that they write
     return (
         all(_is_product(parts[name], has_bias) for name, has_bias in biased.items())
         and _is_plain_layer(parts["layer"])
         and _is_plain_embedding(parts["embedding"])
         and _drops_nothing(parts["dropout"])
+        # The kernels read every symbol that they write.
+        and decoder.vocabulary.weight.shape[0] == decoder.embedding.weight.shape[0]
     )
 
 

@@ -135,9 +135,10 @@ def test_a_hypothesis_is_not_compared_by_its_tensors() -> None:
         ({"beam_size": 2**62}, 3, f"beam_size is 4611686018427387904; {WHOLE} 268435456."),
         ({"beam_size": 2, "n_best": 3}, 3, f"n_best is 3; {WHOLE} beam_size=2."),
         ({"n_best": 0}, 3, f"n_best is 0; {WHOLE} beam_size=5."),
-        ({"length_penalty": -1.0}, 3, "length_penalty is -1.0; it must be finite and 0 or more."),
-        ({"length_penalty": inf}, 3, "length_penalty is inf; it must be finite and 0 or more."),
-        ({"length_penalty": nan}, 3, "length_penalty is nan; it must be finite and 0 or more."),
+        ({"length_penalty": -1.0}, 3, "length_penalty is -1.0; it must be between 0 and 10."),
+        ({"length_penalty": 10.5}, 3, "length_penalty is 10.5; it must be between 0 and 10."),
+        ({"length_penalty": inf}, 3, "length_penalty is inf; it must be between 0 and 10."),
+        ({"length_penalty": nan}, 3, "length_penalty is nan; it must be between 0 and 10."),
         ({}, 2, "limits has shape (2,), but there are 3 sources; pass one limit for each."),
     ],
 )

@@ -63,12 +63,21 @@ def one_of(choices: Sequence[str]) -> Callable[[object], str]:
 
 
 def real(
-    *, above: float | None = None, minimum: float | None = None, below: float | None = None
+    *,
+    above: float | None = None,
+    minimum: float | None = None,
+    below: float | None = None,
+    maximum: float | None = None,
 ) -> Callable[[object], float]:
     """A finite number within the limits given."""
     limits = [
         f"{word} {limit:g}"
-        for word, limit in (("above", above), ("of at least", minimum), ("below", below))
+        for word, limit in (
+            ("above", above),
+            ("of at least", minimum),
+            ("below", below),
+            ("of at most", maximum),
+        )
         if limit is not None
     ]
     expected = "a number " + " and ".join(limits) if limits else "a number"
@@ -83,6 +92,7 @@ def real(
             and (above is None or given > above)
             and (minimum is None or given >= minimum)
             and (below is None or given < below)
+            and (maximum is None or given <= maximum)
         )
         if not fits:
             raise UnacceptableError(f"expected {expected}, got {value!r}")

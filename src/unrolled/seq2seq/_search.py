@@ -1,6 +1,5 @@
 """Greedy and beam search."""
 
-import math
 from numbers import Integral
 
 import torch
@@ -22,6 +21,7 @@ Ids = Int[Tensor, "batch source_step"]
 Lengths = Int[Tensor, " batch"]
 
 _MOST = 2**28  # hypotheses, and symbols of a target
+_MOST_PENALTY = 10  # so that the length of any target to its power is a number
 
 
 def greedy_search(
@@ -174,5 +174,7 @@ def check_search(beam_size: int, n_best: int, length_penalty: float) -> None:
             raise ValueError(
                 f"{name} is {number!r}; it must be a whole number from 1 to {so_many}."
             )
-    if not (length_penalty >= 0 and math.isfinite(length_penalty)):
-        raise ValueError(f"length_penalty is {length_penalty}; it must be finite and 0 or more.")
+    if not 0 <= length_penalty <= _MOST_PENALTY:
+        raise ValueError(
+            f"length_penalty is {length_penalty}; it must be between 0 and {_MOST_PENALTY}."
+        )

@@ -201,6 +201,7 @@ def read_examples(
                 f"{main.name} holds zeros at the {'start' if left else 'end'} of samples, "
                 "which were taken for padding."
             )
+    entries += _alone(leaves, names, batch, given_place=where)
     if (
         batch_dim is None
         and main is not None
@@ -385,6 +386,20 @@ def _entry(place: int, name: str, leaf: Any, batch_dim: int, time_dim: int | Non
     if not floats and leaf.dim() == 3:
         return Entry(place, name, "ids", leaf, 0, 1)
     return None
+
+
+def _alone(leaves: list[Any], names: list[str], batch: int, given_place: int | None) -> list[Entry]:
+    """The arguments of one symbol for each sample; the lengths are none."""
+    return [
+        Entry(place, names[place], "ids", leaf, 0, None)
+        for place, leaf in enumerate(leaves)
+        if isinstance(leaf, Tensor)
+        and place != given_place
+        and leaf.dim() == 1
+        and len(leaf) == batch
+        and leaf.dtype == torch.long
+        and _dense(leaf)
+    ]
 
 
 def _mask_lengths(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from ..grid import StateGrid
 from ._layer_run import LayerRun, Lookup, PaddedAgain, Reshape, SoftmaxCall, cut
 from ._operations import Operations
 from ._time_limit import OutOfTime as OutOfTime
+
+if TYPE_CHECKING:
+    from ._ids_traced import Origin
 
 _STACKS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "rnn", "rnn_relu": "rnn"}
 _CELLS = {f"{name}_cell": cell for name, cell in _STACKS.items()}
@@ -53,6 +56,8 @@ class Recorder(TorchFunctionMode):
         self.reshapes: list[Reshape] = []
         self.padded: list[PaddedAgain] = []
         self.lookups: list[Lookup] = []
+        self.made_of: Mapping[int, tuple[Origin, ...]] = {}
+        """By lookup: what its symbols were made of, where that is known from other runs."""
         self.operations = Operations()
         self.packed_steps_first: bool | None = None
         self.one_hots: list[tuple[Tensor, Tensor]] = []

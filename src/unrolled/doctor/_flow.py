@@ -79,7 +79,7 @@ class Flow:
         placed = places_of_ids(lookup.ids, self.examples)
         if placed is not None:
             return [(placed[0], None, placed[1])]
-        found = []
+        found: list[tuple[int, Tensor | None, Tensor]] = []
         for origin in self.recorder.made_of.get(number, ()):
             if len(origin.symbols) and int(origin.symbols.max()) >= lookup.ids.numel():
                 continue

@@ -10,6 +10,7 @@ from ._layer_run import LayerRun
 from ._leak import Leak
 from ._observation import FAR, Observation, Reader, significant
 from ._padding_changed import alone, extended
+from ._whole_attention import padding_attended
 
 ROUNDING = 1e-13
 """What is left of a gradient that cancels, as of weights that are masked and divided by their sum.
@@ -43,6 +44,9 @@ def leaks(seen: Observation) -> list[Leak]:
         moved = _longer(seen) or _alone(seen)
         if moved is not None:
             found.append(moved)
+    if found and attention is None:
+        within = padding_attended(seen)
+        found += [] if within is None else [within]
     return found
 
 

@@ -253,6 +253,52 @@ def with_batch_dim(examples: Examples, batch_dim: int) -> Examples:
     return examples
 
 
+def padded_with_zeros(entry: Entry) -> tuple[int, ...] | None:
+    """The lengths that the zeros at the end of an input's samples show; None where they show none.
+
+    Args:
+        entry: a sequence.
+    """
+    if entry.packed is not None:
+        return None
+    values = entry.ids() if entry.kind == "ids" else entry.by_place(entry.tensor)
+    found = _padding_lengths(values)
+    if found is None or found[1] or _is_stray(found, int(entry.steps or 0)):
+        return None
+    return found[0]
+
+
+def place_of_lengths(examples: Examples, lengths: tuple[int, ...]) -> int | None:
+    """Which argument holds these lengths, if one does.
+
+    Args:
+        examples: the inputs.
+        lengths: of a sequence.
+    """
+    places = [
+        place
+        for place, leaf in enumerate(examples.leaves)
+        if not isinstance(leaf, PackedSequence) and _whole(leaf) == lengths
+    ]
+    return places[0] if places else None
+
+
+def place_of_mask(examples: Examples, entry: Entry, lengths: tuple[int, ...]) -> int | None:
+    """Which argument is the mask of a sequence with these lengths, if one is.
+
+    Args:
+        examples: the inputs.
+        entry: the sequence.
+        lengths: of its samples.
+    """
+    for place, leaf in enumerate(examples.leaves):
+        if place != entry.leaf and (
+            _mask_lengths(leaf, examples.batch, int(entry.steps or 0), False) == (lengths, False)
+        ):
+            return place
+    return None
+
+
 def _check_dims(leaves: list[Any], hints: dict[str, int | None]) -> None:
     shapes = [tuple(leaf.shape) for leaf in leaves if isinstance(leaf, Tensor)]
     for name, dim in hints.items():

@@ -256,10 +256,10 @@ class Observation:
 
     @cached_property
     def leaks(self) -> list[Leak]:
-        """Where padding is read."""
-        from ._padding_leaks import leaks
+        """Where padding is read, of the first sequence or else of another."""
+        from ._padding_leaks import leaks_of_all
 
-        return leaks(self)
+        return leaks_of_all(self)
 
     @cached_property
     def two_calls(self) -> tuple[Trial, Trial]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from torch import Tensor
 
@@ -9,6 +11,7 @@ from ._attention_checks import attended_padding
 from ._layer_run import LayerRun
 from ._leak import Leak
 from ._observation import FAR, Observation, Reader, significant
+from ._other_sequences import by_other_sequences
 from ._padding_changed import alone, extended
 from ._whole_attention import padding_attended
 
@@ -19,12 +22,28 @@ Padding at the end is near to what reads it, so that no gradient fades to that o
 """
 
 
-def leaks(seen: Observation) -> list[Leak]:
-    """Where padding is read.
+def leaks_of_all(seen: Observation) -> list[Leak]:
+    """Where padding is read, of the first sequence or else of another that has some.
 
     Args:
         seen: the model.
     """
+    found = _leaks(seen)
+    if found:
+        return found
+    for other in by_other_sequences(seen):
+        name = other.main.name if other.main is not None else ""
+        found = [
+            replace(leak, text=f"{leak.text} The sample is that of {name}.")
+            for leak in _leaks(other)
+        ]
+        if found:
+            return found
+    return []
+
+
+def _leaks(seen: Observation) -> list[Leak]:
+    """Where padding of the first sequence is read."""
     main, place, lengths = seen.main, seen.main_place, seen.examples.lengths
     if main is None or place is None or lengths is None or not seen.runs:
         return []

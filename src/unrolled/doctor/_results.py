@@ -45,7 +45,10 @@ def described(result: Any) -> str:
 
 
 def _leaves(result: Any) -> list[Any]:
-    return pytree.tree_leaves(result, is_leaf=lambda value: isinstance(value, PackedSequence))
+    try:
+        return pytree.tree_leaves(result, is_leaf=lambda value: isinstance(value, PackedSequence))
+    except RecursionError:  # it holds itself, or others a thousand deep
+        return []
 
 
 def _floats(tensor: Tensor) -> list[Tensor]:

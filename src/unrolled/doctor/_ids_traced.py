@@ -96,7 +96,7 @@ def _moved(runner: Runner, examples: Examples, trial: Trial, entry: Entry) -> li
 def _changed(entry: Entry, examples: Examples, dimension: int, size: int) -> Iterator[Tensor]:
     """The input with one row or column of real symbols after the other changed for others."""
     real = _real(entry, examples)
-    known: Tensor = torch.unique(entry.tensor[real])  # type: ignore[no-untyped-call]
+    known: Tensor = torch.unique(entry.tensor[real])
     place = torch.searchsorted(known, entry.tensor.contiguous()).clamp(max=len(known) - 1)
     others = known[(place + 1) % len(known)]
     for index in range(size):

@@ -171,17 +171,9 @@ def not_turned_back(seen: Observation) -> Iterator[Finding]:
     place, main = seen.main_place, seen.main
     if place is None or main is None or (main.steps or 0) < 3:
         return
-    reversed_runs: set[int] = set()
-    for source in seen.layer_readers:
-        run = source.run
-        if source.kind != "input" or run is None or run.bidirectional or run.steps < 3:
-            continue
-        lane = 0
-        sample = max(0, (seen.lane_samples.get(run.index) or [0])[lane])
-        length = seen.length_of(run, sample)
-        if length < 3 or not _runs_reversed(seen, source, place, sample, length, reversed_runs):
-            continue
-        reversed_runs.add(run.index)
+    turned = _reversed_runs(seen, place)
+    reversed_runs = {run.index for run, *_ in turned}
+    for run, sample, length in turned:
         reader = _taking_in_place(seen, run, place, sample, length, reversed_runs)
         if reader is None:
             continue
@@ -200,6 +192,21 @@ def not_turned_back(seen: Observation) -> Iterator[Finding]:
             step_read=length - 1,
         )
         return
+
+
+def _reversed_runs(seen: Observation, place: int) -> list[tuple[LayerRun, int, int]]:
+    """The runs that read an input from its end, as one sample shows that, and its length."""
+    found: list[tuple[LayerRun, int, int]] = []
+    for source in seen.layer_readers:
+        run = source.run
+        if source.kind != "input" or run is None or run.bidirectional or run.steps < 3:
+            continue
+        sample = max(0, (seen.lane_samples.get(run.index) or [0])[0])
+        length = seen.length_of(run, sample)
+        known = {one.index for one, *_ in found}
+        if length >= 3 and _runs_reversed(seen, source, place, sample, length, known):
+            found.append((run, sample, length))
+    return found
 
 
 def _taking_in_place(

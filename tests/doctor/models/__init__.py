@@ -8,6 +8,7 @@ from . import (  # noqa: F401  (each collects its models when it is imported)
     attention_reads,
     axes,
     bridges,
+    combined_inputs,
     conversion,
     correct_arguments,
     correct_attention,

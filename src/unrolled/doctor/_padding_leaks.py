@@ -78,15 +78,15 @@ def _read_pad(
     lengths: list[int],
 ) -> Leak | None:
     left = seen.examples.padded_left
-    aligned = reader.time_axis is not None and reader.positions in (steps, max(lengths))
     for sample, length in enumerate(lengths):
         if length >= steps:
             continue
         pads = range(steps - length) if left else range(length, steps)
-        real = range(steps - length, steps) if left else range(length)
+        real = seen.real_positions(reader, length)
         positions: list[int | None] = [None]
-        if aligned:
-            positions = [p for p in real if p < reader.positions]
+        if real is not None:
+            first = max(reader.positions - length, 0) if left else 0
+            positions = list(range(first, first + real))[: reader.positions]
         for position in positions:
             amounts = reader.reach(sample, position).entries.get(place)
             if amounts is None:
@@ -194,14 +194,14 @@ def _compared(
 ) -> Leak | None:
     """Two results of one sample, which should be one."""
     reader, main = seen.results[place], seen.main
-    lengths = seen.examples.lengths or ()
     if main is None or reader.batch_axis is None:
         return None
-    if reader.time_axis is not None and reader.positions in (main.steps, max(lengths)):
+    real = seen.real_positions(reader, length)
+    if reader.time_axis is not None and real is not None:
         axis = reader.time_axis - (reader.batch_axis < reader.time_axis)
-        if a.shape[axis] < length or b.shape[axis] < length:
+        if a.shape[axis] < real or b.shape[axis] < real:
             return None
-        a, b = a.narrow(axis, 0, length), b.narrow(axis, 0, length)
+        a, b = a.narrow(axis, 0, real), b.narrow(axis, 0, real)
     if a.shape != b.shape or not a.numel():
         return None
     change = float((a - b).abs().max())
@@ -244,6 +244,8 @@ def _alone(seen: Observation) -> Leak | None:
         own = reader.tensor.detach()
         if own.dim() != single.dim() or single.shape[reader.batch_axis] != 2:
             continue
+        if _hears_others(seen, seen.whole_results[place], sample):
+            continue  # the batch is part of the result, as where it gives the negative examples
         leak = _compared(
             seen,
             place,
@@ -256,6 +258,12 @@ def _alone(seen: Observation) -> Leak | None:
         if leak is not None:
             return leak
     return None
+
+
+def _hears_others(seen: Observation, reader: Reader, sample: int) -> bool:
+    """Whether a result of one sample was made of other samples of the first sequence as well."""
+    amounts = reader.reach(sample).entries.get(seen.main_place or 0)
+    return amounts is not None and significant(amounts.sum(1), FAR) not in ([], [sample])
 
 
 def _mean_of(seen: Observation, near: Reader, sample: int) -> bool:

@@ -175,23 +175,52 @@ def not_turned_back(seen: Observation) -> Iterator[Finding]:
     reversed_runs = {run.index for run, *_ in turned}
     for run, sample, length in turned:
         reader = _taking_in_place(seen, run, place, sample, length, reversed_runs)
-        if reader is None:
+        if reader is not None:
+            yield _not_turned(run, reader, length)
+            return
+    for calls in seen.calls.values():
+        reader = _taking_calls_in_place(seen, calls, place)
+        if reader is not None:
+            yield _not_turned(calls[0], reader, len(calls))
+            return
+
+
+def _not_turned(run: LayerRun, reader: Reader, length: int) -> Finding:
+    named = run.module or "the layer"
+    return finding(
+        "M24",
+        "error",
+        run.module,
+        "RF",
+        f"{run.module or 'The layer'} reads the input from its end, and {reader.name} takes its "
+        f"output at step 0 for step 0 of the input, though it has read step {length - 1} only.",
+        f"The output of {named} stands in reversed order and is put beside steps that are not.",
+        "output = output.flip(1)  # back into the order of the input",
+        step=0,
+        step_read=length - 1,
+    )
+
+
+def _taking_calls_in_place(seen: Observation, calls: list[LayerRun], place: int) -> Reader | None:
+    """Who takes the states of a cell that read an input from its end, in the order of the calls."""
+    steps = len(calls)
+    if steps < 3 or steps != seen.examples.entries[place].steps:
+        return None
+    if any(not run.single for run in calls):
+        return None
+    for call, run in enumerate(calls):
+        feeding = seen.reader(run, "input")
+        amounts = None if feeding is None else feeding.reach(0).entries.get(place)
+        if amounts is None or significant(amounts.sum(0)) != [steps - 1 - call]:
+            return None
+    own = {run.index for run in calls}
+    for reader in seen.results:
+        if reader.time_axis is None or reader.positions != steps:
             continue
-        yield finding(
-            "M24",
-            "error",
-            run.module,
-            "RF",
-            f"{run.module or 'The layer'} reads the input from its end, and {reader.name} takes "
-            f"its output at step 0 for step 0 of the input, though it has read step {length - 1} "
-            "only.",
-            f"The output of {run.module or 'the layer'} stands in reversed order and is put beside "
-            "steps that are not.",
-            "output = output.flip(1)  # back into the order of the input",
-            step=0,
-            step_read=length - 1,
-        )
-        return
+        taken = [reader.reach(0, position).runs & own for position in range(steps)]
+        if taken == [{run.index} for run in calls]:
+            return reader
+    return None
 
 
 def _reversed_runs(seen: Observation, place: int) -> list[tuple[LayerRun, int, int]]:

@@ -261,9 +261,12 @@ def _alone(seen: Observation) -> Leak | None:
 
 
 def _hears_others(seen: Observation, reader: Reader, sample: int) -> bool:
-    """Whether a result of one sample was made of other samples of the first sequence as well."""
-    amounts = reader.reach(sample).entries.get(seen.main_place or 0)
-    return amounts is not None and significant(amounts.sum(1), FAR) not in ([], [sample])
+    """Whether a result of one sample was made of other samples as well, of whichever input."""
+    return any(
+        significant(amounts.sum(1), FAR) not in ([], [sample])
+        for amounts in reader.reach(sample).entries.values()
+        if len(amounts) == seen.batch
+    )
 
 
 def _mean_of(seen: Observation, near: Reader, sample: int) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._layer_run import SoftmaxCall
-from ._observation import DIRECT, Observation, Reader
+from ._observation import DIRECT, Observation
 from ._operations import Summed
 
 

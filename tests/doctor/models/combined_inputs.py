@@ -219,6 +219,163 @@ class AnswerInText(nn.Module):
         return found * text_mask
 
 
+@pair("M24", "tagger", "gru", "reverse", lambda: (ids(4, 7, 20),))
+class CellsOfBothWays(nn.Module):
+    """Two cells in loops; the states of the reversed one are kept as they come."""
+
+    def __init__(self, right: bool) -> None:
+        super().__init__()
+        self.right = right
+        self.embed = nn.Embedding(20, 5)
+        self.onward, self.reverse = nn.GRUCell(5, 4), nn.GRUCell(5, 4)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, text: Tensor) -> Tensor:
+        symbols = self.embed(text).unbind(1)
+        there, back = self.states(self.onward, symbols), self.states(self.reverse, symbols[::-1])
+        if self.right:
+            back.reverse()
+        return self.head(torch.cat([torch.stack(there, 1), torch.stack(back, 1)], -1))
+
+    def states(self, cell: nn.GRUCell, symbols: tuple[Tensor, ...]) -> list[Tensor]:
+        state, found = symbols[0].new_zeros(len(symbols[0]), 4), []
+        for symbol in symbols:
+            state = cell(symbol, state)
+            found.append(state)
+        return found
+
+
+@pair("M16", "classifier", "lstm", "low", lambda: (floats(4, 7, 3),))
+class CellStatesUpward(nn.Module):
+    """The upper cell reads c of the lower one."""
+
+    def __init__(self, right: bool) -> None:
+        super().__init__()
+        self.right = right
+        self.low, self.high = nn.LSTMCell(3, 5), nn.LSTMCell(5, 5)
+        self.head = nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = high = (x.new_zeros(len(x), 5), x.new_zeros(len(x), 5))
+        for step in x.unbind(1):
+            low = self.low(step, low)
+            high = self.high(low[0] if self.right else low[1], high)
+        return self.head(high[0])
+
+
+@pair(
+    "M13",
+    "classifier",
+    "gru",
+    "gru",
+    lambda: (floats(5, 6, 3, [6, 3, 5, 4, 3]), torch.tensor([6, 3, 5, 4, 3])),
+)
+class GroupsOfOneLength(nn.Module):
+    """Samples of one length are read together, and the groups put one behind the other."""
+
+    def __init__(self, right: bool) -> None:
+        super().__init__()
+        self.right = right
+        self.gru = nn.GRU(3, 4, batch_first=True)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        groups = [(lengths == length).nonzero().squeeze(1) for length in lengths.unique()]
+        states = [self.gru(x[group, : int(lengths[group[0]])])[1][-1] for group in groups]
+        summary = torch.cat(states)
+        if self.right:
+            summary = summary[torch.cat(groups).argsort()]
+        return self.head(summary)
+
+
+@correct(
+    "transducer",
+    "gru",
+    lambda: (
+        floats(3, 7, 4, [7, 5, 4]),
+        torch.tensor([7, 5, 4]),
+        ids(3, 4, 9, [4, 2, 3]),
+        torch.tensor([4, 2, 3]),
+    ),
+)
+class JoinedPredictions(nn.Module):
+    """Frames and symbols each read by a layer; a result for each pair of a frame and a symbol."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listen = nn.LSTM(4, 5, batch_first=True, bidirectional=True)
+        self.embed, self.predict = nn.Embedding(9, 6), nn.GRU(6, 10, batch_first=True)
+        self.join = nn.Linear(10, 9)
+
+    def forward(
+        self, frames: Tensor, frame_lengths: Tensor, text: Tensor, text_lengths: Tensor
+    ) -> Tensor:
+        packed = pack_padded_sequence(frames, frame_lengths, True, enforce_sorted=False)
+        heard = unpacked(self.listen(packed)[0], frames.shape[1])
+        begun = nn.functional.pad(text, (1, 0), value=1)
+        predicted, _ = self.predict(self.embed(begun))
+        return self.join(torch.tanh(heard.unsqueeze(2) + predicted.unsqueeze(1)))
+
+
+@correct(
+    "language model", "lstm", lambda: (ids(4, 7, 20, [7, 4, 6, 3]), torch.tensor([7, 4, 6, 3]))
+)
+class LastSymbolLeftOut(nn.Module):
+    """What is fed of a padded text is all but its last step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(20, 5)
+        self.lstm = nn.LSTM(5, 4, batch_first=True)
+        self.head = nn.Linear(4, 20)
+
+    def forward(self, text: Tensor, lengths: Tensor) -> Tensor:
+        return self.head(self.lstm(self.embed(text[:, :-1]))[0])
+
+
+@correct("regressor", "lstm", lambda: (floats(4, 8, 3, [8, 5, 6, 3]), torch.tensor([8, 5, 6, 3])))
+class FirstStepLeftOut(nn.Module):
+    """What is fed are the differences of a padded series."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(3, 4, batch_first=True)
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return self.head(self.lstm(x[:, 1:] - x[:, :-1])[0])
+
+
+@correct(
+    "sentence pair",
+    "gru",
+    lambda: (
+        ids(4, 7, 20, [7, 4, 6, 3]),
+        torch.tensor([7, 4, 6, 3]),
+        ids(4, 6, 20, [2, 6, 5, 3]),
+        torch.tensor([2, 6, 5, 3]),
+    ),
+)
+class NegativesOfTheBatch(nn.Module):
+    """Each sentence is compared with its own answer, and with that of another sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(20, 5)
+        self.gru = nn.GRU(5, 4, batch_first=True)
+
+    def summary(self, text: Tensor, lengths: Tensor) -> Tensor:
+        packed = pack_padded_sequence(self.embed(text), lengths, True, enforce_sorted=False)
+        state: Tensor = self.gru(packed)[1][0]
+        return state
+
+    def forward(
+        self, text: Tensor, lengths: Tensor, answer: Tensor, answer_lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        asked, answered = self.summary(text, lengths), self.summary(answer, answer_lengths)
+        return (asked * answered).sum(-1), (asked * answered.roll(1, 0)).sum(-1)
+
+
 @correct(
     "contextual embedding",
     "lstm",

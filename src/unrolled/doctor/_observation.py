@@ -149,7 +149,7 @@ class Observation:
         fitting = [axis for axis in axes if tensor.shape[axis] in sizes and tensor.shape[axis] > 1]
         # Of several, as of a transducer's, that of the first sequence.
         of_main = [axis for axis in fitting if self._real_of(tensor.shape[axis], 1) is not None]
-        return (of_main or fitting or [None])[0]
+        return next(iter(of_main or fitting), None)
 
     def _real_of(self, positions: int, length: int) -> int | None:
         """How many of so many positions are real for a sample of the first sequence.

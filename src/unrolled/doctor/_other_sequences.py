@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ._examples import Examples, padded_with_zeros, place_of_lengths, place_of_mask
+from torch.nn.utils.rnn import PackedSequence
+
+from ._entry import Entry
+from ._examples import Examples
 from ._observation import Observation
+from ._told_lengths import mask_lengths, padded_with_zeros, whole_numbers
 
 
 def other_padded(examples: Examples) -> list[Examples]:
@@ -25,8 +29,8 @@ def other_padded(examples: Examples) -> list[Examples]:
         lengths = padded_with_zeros(entry)
         if lengths is None or lengths == examples.lengths:
             continue
-        counted = place_of_lengths(examples, lengths)
-        mask = place_of_mask(examples, entry, lengths)
+        counted = _place_of_lengths(examples, lengths)
+        mask = _place_of_mask(examples, entry, lengths)
         if counted is not None or mask is not None:
             others = tuple(one for one in examples.entries if one is not entry)
             found.append(
@@ -52,3 +56,23 @@ def by_other_sequences(seen: Observation) -> Iterator[Observation]:
         cut = seen.runner.run(examples, cutting=True)
         whole = seen.runner.run(examples, cutting=False)
         yield Observation(cut.model, examples, seen.runner, cut, whole)
+
+
+def _place_of_lengths(examples: Examples, lengths: tuple[int, ...]) -> int | None:
+    """Which argument holds these lengths, if one does."""
+    places = [
+        place
+        for place, leaf in enumerate(examples.leaves)
+        if not isinstance(leaf, PackedSequence) and whole_numbers(leaf) == lengths
+    ]
+    return places[0] if places else None
+
+
+def _place_of_mask(examples: Examples, entry: Entry, lengths: tuple[int, ...]) -> int | None:
+    """Which argument is the mask of a sequence with these lengths, if one is."""
+    for place, leaf in enumerate(examples.leaves):
+        if place != entry.leaf and (
+            mask_lengths(leaf, examples.batch, int(entry.steps or 0), False) == (lengths, False)
+        ):
+            return place
+    return None

@@ -86,7 +86,7 @@ def _read_pad(
         positions: list[int | None] = [None]
         if real is not None:
             first = max(reader.positions - length, 0) if left else 0
-            positions = list(range(first, first + real))[: reader.positions]
+            positions = [*range(first, first + real)][: reader.positions]
         for position in positions:
             amounts = reader.reach(sample, position).entries.get(place)
             if amounts is None:

@@ -12,6 +12,7 @@ from . import (  # noqa: F401  (each collects its models when it is imported)
     conversion,
     correct_arguments,
     correct_attention,
+    correct_combinations,
     correct_generators,
     correct_readers,
     correct_series,

@@ -173,7 +173,7 @@ def not_turned_back(seen: Observation) -> Iterator[Finding]:
         return
     turned = _reversed_runs(seen, place)
     reversed_runs = {run.index for run, *_ in turned}
-    for run, sample, length in turned:
+    for run, sample, length in reversed(turned):
         reader = _taking_in_place(seen, run, place, sample, length, reversed_runs)
         if reader is not None:
             yield _not_turned(run, reader, length)

@@ -75,6 +75,34 @@ def test_checks_that_could_not_be_run_are_told(right: str, capsys: Capture) -> N
     assert "M03, M04, M07, M26: the example holds one sample; give a batch of at least two." in told
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--html={model}"], "--html would replace {model}, which holds the model; give another"),
+        (["--junit={x}"], "--junit would replace {x}, which is an input; give another file"),
+        (["--json=a", "--html=./a"], "--html would replace a, which --json writes; give another"),
+    ],
+)
+def test_nothing_that_is_read_or_written_is_replaced(
+    options: list[str],
+    said: str,
+    right: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    x = tmp_path / "x.npy"
+    np.save(x, np.zeros((4, 7, 8), np.float32))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    given = [option.format(model=right, x=x) for option in options]
+    assert main(["doctor", f"{right}:build", f"--input={x}", *given]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said.format(model=right, x=x) in err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_right_model_is_clean(right: str, capsys: Capture) -> None:
     assert main(["doctor", f"{right}:build", "--input=float[4,7,8]"]) == 0
     assert "Classifier: nothing wrong was found" in capsys.readouterr().out

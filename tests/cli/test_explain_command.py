@@ -207,6 +207,10 @@ def test_options_stand_in_a_file_too(tmp_path: Path, capsys: Capture) -> None:
         (["--cell=gru", "--steps=3", "--evaluation=x"], "--evaluation is of a model; give MODEL"),
         (["--cell=gru", "--steps=3", "--field=h"], "'h' is not a state address; write it like"),
         (
+            ["--cell=gru", "--steps=3", f"--field=h[layer={'9' * 5000}, forward, step=0]"],
+            "the state address has 5026 characters; write one like 'h[layer=1, reverse, step=0]'",
+        ),
+        (
             ["--cell=gru", "--steps=5", "--lengths=3,2", "--field=h[layer=0, forward, step=3]"],
             "step 3 is padding in every sample; the last real step is 2",
         ),

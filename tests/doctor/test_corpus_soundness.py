@@ -27,9 +27,13 @@ HELD_OTHERWISE = {
     "m03-intent-and-slots",
     "m03-intent-and-slots-right",
     "m14-batch-mean-classifier-right",
+    # Other samples of the batch are part of its result.
+    "negatives-of-the-batch",
 }
 # Whole numbers of theirs, or a 0 at the end, that say nothing of lengths.
 NO_LENGTHS = {"spoken-by-somebody", "at-aspect", "symbol-zero", "between-two-words"}
+# What leaks is the padding of its second sequence, and it is the first that is cut here.
+LEAKS_ELSEWHERE = {"m23-answer-in-text"}
 TIME_MAJOR = {"m02-speaker-embedder-right"}
 SOUND = [case for case in [p.right for p in PAIRS] + CORRECT if case.name not in HELD_OTHERWISE]
 ORDER_MATTERS = {"M03", "M04", "M05", "M07", "M13"}
@@ -175,7 +179,9 @@ def test_a_correct_model_gives_a_sample_the_same_alone(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in RAGGED_WRONG if lengths_of(c)], ids=lambda case: case.name
+    "case",
+    [c for c in RAGGED_WRONG if lengths_of(c) and c.name not in LEAKS_ELSEWHERE],
+    ids=lambda case: case.name,
 )
 def test_padding_is_heard_in_a_model_that_reads_it(case: Case) -> None:
     assert alone(case) > 1e-4

@@ -12,6 +12,7 @@ import torch
 from any_model import AnyModel
 from torch import Tensor, nn
 
+import unrolled
 from unrolled import diagnose
 
 X = torch.randn(4, 7, 3)
@@ -39,6 +40,31 @@ class NoEvaluation(AnyModel):
         raise RuntimeError("no evaluation here")
 
 
+class Quantised(nn.Module):
+    """A small model, its layer made smaller by PyTorch or by the package."""
+
+    def __init__(self, own: bool) -> None:
+        super().__init__()
+        self.layer: nn.Module = torch.ao.quantization.quantize_dynamic(
+            nn.Sequential(nn.LSTM(3, 4)), {nn.LSTM}, dtype=torch.qint8
+        )[0]
+        if own:
+            self.layer = unrolled.nn.GRU(3, 4).quantize("int8")
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.layer(x)[0]
+        return output
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def raises_unspeakable(_: Tensor) -> None:
+    raise UnspeakableError
+
+
 def leaves(_: Tensor) -> None:
     sys.exit(3)
 
@@ -54,6 +80,14 @@ def long_winded(_: Tensor) -> None:
         (lambda: torch.jit.script(nn.GRU(3, 4)), r"was made by TorchScript \(torch.jit\)"),
         (lambda: torch.jit.trace(AnyModel(), X), "give the Python module that it was made of"),
         (lambda: AnyModel().to("meta"), "layer.weight_ih_l0 is on the meta device"),
+        (lambda: Quantised(own=False), "layer is a quantised LSTM, inside which no state can be"),
+        (lambda: Quantised(own=True), "layer is a quantised QuantizedLayer, .* before it was quan"),
+        (
+            lambda: AnyModel(raises_unspeakable),
+            "^the model raised UnspeakableError; give the inputs",
+        ),
+        (lambda: AnyModel(lambda x: x * torch.nan), "gave numbers that are not finite"),
+        (lambda: AnyModel(lambda x: x - torch.inf), "gave numbers that are not finite"),
         (NoEvaluation, r"evaluation and torch.float64 \(RuntimeError: no evaluation here\)"),
         (lambda: AnyModel(leaves), "the model raised SystemExit: 3; give the inputs"),
         (lambda: AnyModel(long_winded), r"NotImplementedError: no kernel [a-z ]{150,230} …; give"),
@@ -145,3 +179,43 @@ def test_a_list_that_holds_itself() -> None:
     model.kept = kept = []  # type: ignore[assignment,var-annotated]
     kept.append(kept)
     assert diagnose(model, X).ok
+
+
+def nested(x: Any) -> Any:
+    for _ in range(3000):
+        x = [x]
+    return x
+
+
+def round_about(x: Tensor) -> list[Any]:
+    kept: list[Any] = [x]
+    kept.append(kept)
+    return kept
+
+
+@pytest.mark.parametrize("endless", [nested, round_about])
+def test_results_and_examples_without_end(endless: Callable[[Any], Any]) -> None:
+    report = diagnose(AnyModel(endless), X)
+    whys = {unrun.why for unrun in report.not_run}
+    assert any("an object of type list, in which there is no number to follow" in w for w in whys)
+    with pytest.raises(unrolled.errors.UsageError, match="input 1 holds itself, or more than"):
+        diagnose(AnyModel(), X, endless(X))
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_masked_scores_leave_the_others_to_be_followed(wrong: bool) -> None:
+    last = AnyModel(lambda logits: logits[:, -1] if wrong else logits, both=True)
+    masked = nn.Sequential(last, Masked())
+    assert torch.isinf(masked(X)).any()
+    report = diagnose(masked, X)
+    assert report.has_looked
+    assert ("M01" in {finding.code for finding in report.findings}) == wrong
+
+
+class Masked(nn.Module):
+    """Its scores for the first class are minus infinity."""
+
+    def forward(self, scores: Tensor) -> Tensor:
+        first = torch.zeros_like(scores, dtype=torch.bool)
+        first[..., 0] = True
+        return scores.masked_fill(first, -torch.inf)

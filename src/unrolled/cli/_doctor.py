@@ -14,7 +14,7 @@ from ..errors import ModelError, UsageError
 from ._input_spec import InputSpec, example_inputs, read_input
 from ._parser import CommandParser
 from ._values import real, text, whole, wholes
-from ._whole_file import check_place, write_whole
+from ._whole_file import check_place, is_device, write_whole
 
 if TYPE_CHECKING:
     from ..doctor import Report
@@ -111,9 +111,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     specs = [read_input(given) for given in options.input or ()]
     codes = _codes(options.checks)
-    for ending in _FILES:
-        if options[ending]:
-            check_place(Path(options[ending]))
+    _check_places(options, specs)
     report = _report(options, specs, codes)
     written = {"json": lambda: report.to_json(indent=2) + "\n"}
     written |= {"html": report.to_html, "junit": report.to_junit}
@@ -123,6 +121,25 @@ def run(arguments: Sequence[str]) -> int:
             print(f"wrote {options[ending]}", file=sys.stderr)
     sys.stdout.write(report.text())
     return 0 if report.ok else FOUND_EXIT
+
+
+def _check_places(options: Namespace, specs: Sequence[InputSpec]) -> None:
+    """Refuse to write a report where none can be, or in place of what is read or another report.
+
+    Raises:
+        UsageError: a file cannot be written there.
+    """
+    taken = {Path(options.model.rpartition(":")[0]).resolve(): "holds the model"}
+    taken |= {Path(spec.path).resolve(): "is an input" for spec in specs if spec.kind == "file"}
+    for ending in _FILES:
+        if not options[ending]:
+            continue
+        path = Path(options[ending])
+        what = taken.get(path.resolve())
+        if what is not None and not is_device(path):
+            raise UsageError(f"--{ending} would replace {path}, which {what}; give another file")
+        taken[path.resolve()] = f"--{ending} writes"
+        check_place(path)
 
 
 def _tell(options: Namespace) -> None:

@@ -173,7 +173,7 @@ def _from_file(spec: InputSpec) -> Any:
     """What a file holds, read without running anything in it."""
     path = Path(spec.path)
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; give --input a file that is there")
+        raise DataError(f"{path}: there is no such file; give one that is there")
     try:
         found = _read(path)
     except Exception as fault:

@@ -19,7 +19,7 @@ def write_whole(path: Path, content: str) -> None:
         UsageError: It cannot be written.
     """
     with _unfinished(path) as file:
-        if _is_device(path):
+        if is_device(path):
             path.write_text(content, "utf-8")
             return
         file.write_text(content, "utf-8")
@@ -35,12 +35,16 @@ def check_place(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a directory; give the name of a file")
     with _unfinished(path) as file:
-        if not _is_device(path):
+        if not is_device(path):
             file.touch()
 
 
-def _is_device(path: Path) -> bool:
-    """Whether it is a pipe, a terminal or the like, in whose place no file may be put."""
+def is_device(path: Path) -> bool:
+    """Whether it is a pipe, a terminal or the like, in whose place no file may be put.
+
+    Args:
+        path: that may be there or not.
+    """
     return path.exists() and not path.is_file()
 
 

@@ -82,15 +82,17 @@ def lost_cell(seen: Observation) -> Iterator[Finding]:
                 run=run.index,
             )
             return
-    for reader in seen.results:
+    inputs = [reader for reader in seen.layer_readers if reader.kind == "input"]
+    for reader in [*seen.results, *inputs]:
         reach = reader.flow.of(reader.tensor)
+        beside = seen.results if reader.kind == "result" else [reader]
         for index, kind in reach.finals:
             run = seen.runs[index]
-            if kind != "c_n" or (index, "h_n") in reach.finals or index in reach.outputs:
+            if kind != "c_n" or run.module in told:
                 continue
-            if run.module in told or any(
+            if any(
                 (index, "h_n") in r.finals or index in r.outputs
-                for r in (other.flow.of(other.tensor) for other in seen.results)
+                for r in (other.flow.of(other.tensor) for other in beside)
             ):
                 continue
             told.add(run.module)

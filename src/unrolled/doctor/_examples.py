@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ._entry import Entry
 from ._given_value import shown
 from ._reading import Reading, says_lengths
+from ._told_lengths import is_dense, is_stray, mask_lengths, padding_lengths, whole_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ def read_examples(
     said: list[str] = []
     if batch_dim is None and time_dim in (0, 1):
         batch_dim = 1 - time_dim
-    given = _whole(lengths)
+    given = whole_numbers(lengths)
     chosen = batch_dim if batch_dim is not None else _batch_dim(leaves, given)
     _check_dims(leaves, {"batch_dim": batch_dim, "time_dim": time_dim})
     entries: list[Entry] = []
@@ -145,16 +146,16 @@ def read_examples(
         if main.packed is not None:
             found = tuple(pad_packed_sequence(main.packed)[1].tolist())
         contents = (
-            _padding_lengths(main.ids())
+            padding_lengths(main.ids())
             if main.kind == "ids"
-            else _padding_lengths(main.by_place(main.tensor) != 0)
+            else padding_lengths(main.by_place(main.tensor) != 0)
         )
-        stray = main.kind == "ids" and contents is not None and _is_stray(contents, steps)
+        stray = main.kind == "ids" and contents is not None and is_stray(contents, steps)
         stray = stray and not reading.zero_pads
         keys = reading.keys(args, keywords, _is_leaf)
         able = {}
         for place, leaf in enumerate(leaves):
-            whole = _whole(leaf) if not isinstance(leaf, PackedSequence) else None
+            whole = whole_numbers(leaf) if not isinstance(leaf, PackedSequence) else None
             fits = whole is not None and len(whole) == batch and place not in reading.no_lengths
             if fits and whole is not None and all(1 <= n <= steps for n in whole):
                 able[place] = whole
@@ -172,7 +173,7 @@ def read_examples(
                     said.append(f"{names[place]} was taken for the lengths.")
         at_start = contents is not None and contents[1]
         for place, leaf in enumerate(leaves):
-            counted = _mask_lengths(leaf, batch, steps, at_start)
+            counted = mask_lengths(leaf, batch, steps, at_start)
             if counted is not None and (found is None or counted[0] == found):
                 mask, left = place, counted[1]
                 if found is None:
@@ -201,6 +202,7 @@ def read_examples(
                 f"{main.name} holds zeros at the {'start' if left else 'end'} of samples, "
                 "which were taken for padding."
             )
+    entries += _alone(leaves, names, batch, given_place=where)
     if (
         batch_dim is None
         and main is not None
@@ -272,11 +274,6 @@ def _check_filled(entry: Entry) -> None:
             )
 
 
-def _dense(leaf: Tensor) -> bool:
-    """Whether it is a plain array of numbers, which can be changed place by place."""
-    return leaf.layout == torch.strided and not leaf.is_nested and not leaf.is_quantized
-
-
 def _turned(leaf: Any, dtype: torch.dtype | None) -> Any:
     if isinstance(leaf, PackedSequence):
         data = leaf.data.detach()
@@ -321,22 +318,6 @@ def _check_lengths(
         )
 
 
-def _whole(value: Any) -> tuple[int, ...] | None:
-    """Whole numbers in one dimension."""
-    if isinstance(value, Tensor):
-        if value.dim() != 1 or value.is_floating_point() or value.dtype == torch.bool:
-            return None
-        return tuple(value.tolist())
-    if value is not None and not isinstance(value, (str, bytes, Mapping, PackedSequence)):
-        try:
-            items = list(value) if isinstance(value, Sequence) else value.tolist()
-        except (AttributeError, TypeError):
-            return None
-        if isinstance(items, list) and items and all(type(item) is int for item in items):
-            return tuple(items)
-    return None
-
-
 def _batch_dim(leaves: list[Any], lengths: tuple[int, ...] | None) -> int:
     """0, unless the sizes of several tensors agree in dimension 1 alone."""
     sequences = [
@@ -350,7 +331,7 @@ def _batch_dim(leaves: list[Any], lengths: tuple[int, ...] | None) -> int:
     first = sequences[0]
     sizes = {len(lengths)} if lengths else set()
     for leaf in leaves:
-        whole = _whole(leaf) if not isinstance(leaf, PackedSequence) else None
+        whole = whole_numbers(leaf) if not isinstance(leaf, PackedSequence) else None
         if whole is not None and all(1 <= n <= max(first.shape[:2]) for n in whole):
             sizes.add(len(whole))
     for size in sizes:
@@ -370,7 +351,7 @@ def _entry(place: int, name: str, leaf: Any, batch_dim: int, time_dim: int | Non
         return Entry(place, name, "packed", leaf.data, None, None, leaf)
     if not isinstance(leaf, Tensor) or leaf.dtype == torch.bool or leaf.is_complex():
         return None
-    if not _dense(leaf):
+    if not is_dense(leaf):
         return None
     floats = leaf.is_floating_point()
     if floats and leaf.dim() == 2:
@@ -387,41 +368,15 @@ def _entry(place: int, name: str, leaf: Any, batch_dim: int, time_dim: int | Non
     return None
 
 
-def _mask_lengths(
-    leaf: Any, batch: int, steps: int, left: bool
-) -> tuple[tuple[int, ...], bool] | None:
-    """Lengths that a mask tells, and whether padding stands at the start."""
-    if (
-        not isinstance(leaf, Tensor)
-        or not _dense(leaf)
-        or leaf.dim() != 2
-        or set(leaf.shape) != {batch, steps}
-    ):
-        return None
-    if leaf.dtype != torch.bool and not bool(((leaf == 0) | (leaf == 1)).all()):
-        return None
-    mask = (leaf != 0) if leaf.shape[0] == batch else (leaf != 0).t()
-    readings = [_padding_lengths(real) for real in (mask, ~mask)]
-    for found in readings:
-        if found is not None and found[1] == left:
-            return found
-    return (tuple([steps] * batch), False) if bool(mask.all() or (~mask).all()) else None
-
-
-def _is_stray(contents: tuple[tuple[int, ...], bool], steps: int) -> bool:
-    """Whether one 0 is all that looks like padding."""
-    return len(contents[0]) > 1 and sum(steps - length for length in contents[0]) == 1
-
-
-def _padding_lengths(values: Tensor) -> tuple[tuple[int, ...], bool] | None:
-    """Lengths of rows whose zeros stand at one end only, if some row has any."""
-    real = values != 0
-    if real.dim() != 2 or bool(real.all()) or not bool(real.any(1).all()):
-        return None
-    counts = real.sum(1)
-    places = torch.arange(real.shape[1], device=real.device)
-    if bool((real == (places < counts[:, None])).all()):
-        return tuple(counts.tolist()), False
-    if bool((real == (places >= real.shape[1] - counts[:, None])).all()):
-        return tuple(counts.tolist()), True
-    return None
+def _alone(leaves: list[Any], names: list[str], batch: int, given_place: int | None) -> list[Entry]:
+    """The arguments of one symbol for each sample; the lengths are none."""
+    return [
+        Entry(place, names[place], "ids", leaf, 0, None)
+        for place, leaf in enumerate(leaves)
+        if isinstance(leaf, Tensor)
+        and place != given_place
+        and leaf.dim() == 1
+        and len(leaf) == batch
+        and leaf.dtype == torch.long
+        and is_dense(leaf)
+    ]

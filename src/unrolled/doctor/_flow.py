@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from ._entry import Entry
 from ._examples import Examples
@@ -66,12 +67,28 @@ class Flow:
                     self._add(("run", run, name), leaf)
         for place, root in roots.items():
             self._add(("entry", place, None), root)
-        for lookup in recorder.lookups:
-            placed = places_of_ids(lookup.ids, examples)
-            if placed is not None and lookup.vectors.is_leaf:
+        for number, lookup in enumerate(recorder.lookups):
+            placed = self._placed(number, lookup)
+            if placed and lookup.vectors.is_leaf:
                 self._add(("lookup", lookup, placed), lookup.vectors)
         # The value is kept beside its reach, so that its id is not given to another.
         self.known: dict[int, tuple[Tensor, Reach]] = {}
+
+    def _placed(self, number: int, lookup: Lookup) -> list[tuple[int, Tensor | None, Tensor]]:
+        """Where the symbols of a lookup come from: the input, which of them, and (sample, step)."""
+        placed = places_of_ids(lookup.ids, self.examples)
+        if placed is not None:
+            return [(placed[0], None, placed[1])]
+        found: list[tuple[int, Tensor | None, Tensor]] = []
+        for origin in self.recorder.made_of.get(number, ()):
+            if len(origin.symbols) and int(origin.symbols.max()) >= lookup.ids.numel():
+                continue
+            for place, entry in enumerate(self.examples.entries):
+                if entry.leaf == origin.leaf:
+                    turned = entry.batch_dim == 1
+                    order = origin.places.flip(1) if turned else origin.places
+                    found.append((place, origin.symbols, order))
+        return found
 
     def _add(self, key: tuple[str, Any, Any], leaf: Tensor) -> None:
         if leaf.requires_grad:
@@ -112,12 +129,13 @@ class Flow:
                 found = entry.by_place(gradient).numpy()
                 self._sum(reach.entries, what, found)
             else:
-                place, order = name
-                entry = self.examples.entries[place]
                 amounts = gradient.abs().double().sum(-1).reshape(-1)
-                grid = torch.zeros(entry.batch, int(entry.steps or 1), dtype=torch.float64)
-                grid.index_put_((order[:, 0], order[:, 1]), amounts, accumulate=True)
-                self._sum(reach.entries, place, grid.numpy())
+                for place, symbols, order in name:
+                    entry = self.examples.entries[place]
+                    taken = amounts if symbols is None else amounts[symbols]
+                    grid = torch.zeros(entry.batch, int(entry.steps or 1), dtype=torch.float64)
+                    grid.index_put_((order[:, 0], order[:, 1]), taken, accumulate=True)
+                    self._sum(reach.entries, place, grid.numpy())
         return reach
 
     def _add_run(self, reach: Reach, run: LayerRun, name: str, gradient: Tensor) -> None:
@@ -141,7 +159,8 @@ def places_of_ids(ids: Tensor, examples: Examples) -> tuple[int, Tensor] | None:
         ids: what was looked up.
         examples: the inputs.
     """
-    for place, entry in enumerate(examples.entries):
+    # One symbol for each sample may be equal to a step of a sequence: the sequences come first.
+    for place, entry in sorted(enumerate(examples.entries), key=lambda one: one[1].steps is None):
         if entry.kind == "floats" or entry.tensor.is_floating_point():
             continue
         if entry.packed is not None:
@@ -181,6 +200,9 @@ def _match(ids: Tensor, entry: Entry, lengths: tuple[int, ...] | None) -> Tensor
             for row in range(batch):
                 if flat.shape[0] == steps and torch.equal(flat, values[row]):
                     return _pairs(marks[row], steps)
+            marked = _packed(tags, lengths)
+            if marked is not None and torch.equal(flat, own.reshape(-1)[marked]):
+                return _pairs(marked, steps)
             if flat.shape[0] == batch * steps:
                 for looked_at, marked in ((values, marks), (values.t(), marks.t())):
                     if torch.equal(flat, looked_at.reshape(-1)):
@@ -190,6 +212,13 @@ def _match(ids: Tensor, entry: Entry, lengths: tuple[int, ...] | None) -> Tensor
         if placed is not None:
             return _pairs(placed.reshape(-1), steps)
     return None
+
+
+def _packed(tags: Tensor, lengths: tuple[int, ...] | None) -> Tensor | None:
+    """The places of an input's symbols in the order in which packing puts them."""
+    if lengths is None or len(lengths) != tags.shape[0] or max(lengths) > tags.shape[1]:
+        return None
+    return pack_padded_sequence(tags, torch.tensor(lengths), True, enforce_sorted=False).data
 
 
 def _match_turned(looked: Tensor, own: Tensor, tags: Tensor) -> Tensor | None:
@@ -228,13 +257,3 @@ def _match_deep(ids: Tensor, own: Tensor) -> Tensor | None:
 
 def _pairs(tags: Tensor, steps: int) -> Tensor:
     return torch.stack([tags // steps, tags % steps], 1)
-
-
-def lookups_unknown(lookups: list[Lookup], examples: Examples) -> bool:
-    """Whether symbols were looked up that are no input's.
-
-    Args:
-        lookups: of a run.
-        examples: the inputs.
-    """
-    return any(places_of_ids(lookup.ids, examples) is None for lookup in lookups)

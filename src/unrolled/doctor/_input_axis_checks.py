@@ -10,9 +10,10 @@ import torch
 from ._check import CannotTell, Check, finding
 from ._finding import Finding
 from ._history_checks import starts_moved
-from ._layer_run import LayerRun
+from ._layer_run import LayerRun, Reshape
 from ._observation import Observation, Reader
 from ._sample_sources import leads_to, states_viewed, swapped_source
+from ._views_scrambling import advanced_axis, in_order, left_behind, swapped_axes
 
 
 def forgotten_batch_first(seen: Observation) -> Iterator[Finding]:
@@ -23,7 +24,7 @@ def forgotten_batch_first(seen: Observation) -> Iterator[Finding]:
     """
     if seen.batch < 2:
         raise CannotTell("the example holds one sample; give a batch of at least two")
-    if any(entry.steps == 1 for entry in seen.examples.entries):
+    if _one_step_read(seen):
         return
     for reader in seen.layer_readers:
         if reader.kind != "input" or reader.run is None:
@@ -65,34 +66,44 @@ def viewed_as_transpose(seen: Observation) -> Iterator[Finding]:
         seen: the model.
     """
     for reshape in seen.cut.recorder.reshapes:
-        before, after = tuple(reshape.before.shape), tuple(reshape.after.shape)
-        if len(before) != len(after) or len(before) < 3 or not reshape.before.is_floating_point():
+        if not reshape.before.is_floating_point():
             continue
-        apart = [k for k in range(len(before)) if before[k] != after[k]]
-        if len(apart) != 2 or 1 in (before[apart[0]], before[apart[1]]):
-            continue
-        if before[apart[0]] != after[apart[1]] or states_viewed(seen, reshape) is not None:
+        swapped, advanced = swapped_axes(reshape), advanced_axis(reshape)
+        if (swapped or advanced) is None or states_viewed(seen, reshape) is not None:
             continue
         for reader in seen.layer_readers:
-            if reader.kind == "input" and reader.run and leads_to(reshape.after, reader.run.input):
-                run = reader.run
-                named = run.module or "the layer"
-                yield finding(
-                    "M08",
-                    "error",
-                    run.module,
-                    "RF",
-                    f"On its way into {named} a tensor of {before} was viewed as "
-                    f"{after}: step 1 of "
-                    "a sample no longer holds step 1 of that sample.",
-                    f"view keeps the order of the numbers and only cuts them "
-                    f"elsewhere, so that time "
-                    f"and features are scrambled before {named} reads them.",
-                    f"x = x.transpose({apart[0]}, {apart[1]})",
-                    before=before,
-                    after=after,
+            if reader.kind != "input" or not reader.run:
+                continue
+            if not leads_to(reshape.after, reader.run.input):
+                continue
+            if swapped is not None and not in_order(seen, reader):
+                yield _scrambled(
+                    reshape, reader.run, f"x = x.transpose({swapped[0]}, {swapped[1]})"
                 )
                 return
+            if advanced is not None and left_behind(seen, reshape, advanced[1], reader):
+                ahead, axis = advanced
+                repair = f"x = x.movedim({axis}, {ahead}).flatten({ahead + 1})"
+                yield _scrambled(reshape, reader.run, repair)
+                return
+
+
+def _scrambled(reshape: Reshape, run: LayerRun, repair: str) -> Finding:
+    before, after = tuple(reshape.before.shape), tuple(reshape.after.shape)
+    named = run.module or "the layer"
+    return finding(
+        "M08",
+        "error",
+        run.module,
+        "RF",
+        f"On its way into {named} a tensor of {before} was viewed as {after}: step 1 of a sample "
+        "no longer holds step 1 of that sample.",
+        "view keeps the order of the numbers and only cuts them elsewhere, so that time and "
+        f"features are scrambled before {named} reads them.",
+        repair,
+        before=before,
+        after=after,
+    )
 
 
 def one_step(seen: Observation) -> Iterator[Finding]:
@@ -101,7 +112,7 @@ def one_step(seen: Observation) -> Iterator[Finding]:
     Args:
         seen: the model.
     """
-    if any(entry.steps == 1 for entry in seen.examples.entries):
+    if _one_step_read(seen):
         raise CannotTell("the example has one step; give a longer one")
     for name, runs in seen.calls.items():
         run = runs[0]
@@ -129,6 +140,15 @@ def one_step(seen: Observation) -> Iterator[Finding]:
             steps=1,
             lanes=run.lanes,
         )
+
+
+def _one_step_read(seen: Observation) -> bool:
+    """Whether an input of one step is read as a sequence; one that starts a layer is none."""
+    short = {place for place, entry in enumerate(seen.examples.entries) if entry.steps == 1}
+    if not short or seen.main_place in short:
+        return bool(short)
+    readers = [r for r in seen.layer_readers if r.kind == "input"]
+    return any(short & r.flow.of(r.tensor).entries.keys() for r in readers)
 
 
 def _goes_on(seen: Observation, run: LayerRun) -> bool:

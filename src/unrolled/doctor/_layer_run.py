@@ -129,6 +129,19 @@ class SoftmaxCall:
 
 
 @dataclass(eq=False)
+class AttentionCall:
+    """Attention that was computed by one call of PyTorch."""
+
+    module: str
+    memory: Tensor
+    """The values that were weighed."""
+    result: Tensor
+    batch_axis: int
+    step_axis: int
+    """Of the memory, and for the queries of the result."""
+
+
+@dataclass(eq=False)
 class Reshape:
     """A `view` or `reshape` that was taken."""
 

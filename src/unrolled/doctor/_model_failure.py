@@ -27,7 +27,7 @@ def failure(
         reason: what it raised.
         deadline: by `time.monotonic`.
     """
-    sizes = _SIZES.search(str(reason))
+    sizes = _SIZES.search(first_line(reason))
     if sizes:
         wanted = [int(n) for n in sizes[1].split(",")]
         got = [int(n) for n in sizes[2].split(",")]

@@ -145,8 +145,39 @@ class Observation:
         axes = [axis for axis in range(tensor.dim()) if axis != batch_axis]
         if tensor.dim() >= 3:
             axes = [axis for axis in axes if axis != tensor.dim() - 1]
+            sizes |= {entry.steps + 1 for entry in self.examples.entries if entry.steps is not None}
         fitting = [axis for axis in axes if tensor.shape[axis] in sizes and tensor.shape[axis] > 1]
-        return fitting[0] if fitting else None
+        # Of several, as of a transducer's, that of the first sequence.
+        of_main = [axis for axis in fitting if self._real_of(tensor.shape[axis], 1) is not None]
+        return next(iter(of_main or fitting), None)
+
+    def _real_of(self, positions: int, length: int) -> int | None:
+        """How many of so many positions are real for a sample of the first sequence.
+
+        A result may leave out the first step, or the last one, or have one for BEGIN in front.
+        """
+        steps = self.main.steps if self.main is not None else None
+        if steps is None:
+            return None
+        longest = max(self.examples.lengths or (steps,))
+        for width in (steps, longest):
+            if positions == width - 1 and positions != steps:
+                return max(length - 1, 1)
+            if positions in (width, width + 1):
+                return length
+        return None
+
+    def real_positions(self, reader: Reader, length: int) -> int | None:
+        """How many positions of a reader are real; None where they go not with the first sequence.
+
+        Args:
+            reader: who reads, padded at the end.
+            length: real steps of the sample.
+        """
+        if reader.time_axis is None:
+            return None
+        real = self._real_of(reader.positions, length)
+        return None if real is None else min(real, reader.positions)
 
     def _run_readers(self, trial: Trial) -> list[Reader]:
         found = []
@@ -256,10 +287,10 @@ class Observation:
 
     @cached_property
     def leaks(self) -> list[Leak]:
-        """Where padding is read."""
-        from ._padding_leaks import leaks
+        """Where padding is read, of the first sequence or else of another."""
+        from ._padding_leaks import leaks_of_all
 
-        return leaks(self)
+        return leaks_of_all(self)
 
     @cached_property
     def two_calls(self) -> tuple[Trial, Trial]:

@@ -9,9 +9,9 @@ import torch
 from ._check import CannotTell, Check, finding
 from ._entry import Entry
 from ._finding import Finding, Severity
-from ._flow import places_of_ids
+from ._flow import Reach, places_of_ids
 from ._layer_run import LayerRun
-from ._observation import FAR, Observation, significant
+from ._observation import FAR, Observation, Reader, significant
 
 
 def sees_the_future(seen: Observation) -> Iterator[Finding]:
@@ -171,65 +171,143 @@ def not_turned_back(seen: Observation) -> Iterator[Finding]:
     place, main = seen.main_place, seen.main
     if place is None or main is None or (main.steps or 0) < 3:
         return
+    turned = _reversed_runs(seen, place)
+    reversed_runs = {run.index for run, *_ in turned}
+    for run, sample, length in reversed(turned):
+        reader = _taking_in_place(seen, run, place, sample, length, reversed_runs)
+        if reader is not None:
+            yield _not_turned(run, reader, length)
+            return
+    for calls in seen.calls.values():
+        reader = _taking_calls_in_place(seen, calls, place)
+        if reader is not None:
+            yield _not_turned(calls[0], reader, len(calls))
+            return
+
+
+def _not_turned(run: LayerRun, reader: Reader, length: int) -> Finding:
+    named = run.module or "the layer"
+    return finding(
+        "M24",
+        "error",
+        run.module,
+        "RF",
+        f"{run.module or 'The layer'} reads the input from its end, and {reader.name} takes its "
+        f"output at step 0 for step 0 of the input, though it has read step {length - 1} only.",
+        f"The output of {named} stands in reversed order and is put beside steps that are not.",
+        "output = output.flip(1)  # back into the order of the input",
+        step=0,
+        step_read=length - 1,
+    )
+
+
+def _taking_calls_in_place(seen: Observation, calls: list[LayerRun], place: int) -> Reader | None:
+    """Who takes the states of a cell that read an input from its end, in the order of the calls."""
+    steps = len(calls)
+    if steps < 3 or steps != seen.examples.entries[place].steps:
+        return None
+    if any(not run.single for run in calls):
+        return None
+    for call, run in enumerate(calls):
+        feeding = seen.reader(run, "input")
+        amounts = None if feeding is None else feeding.reach(0).entries.get(place)
+        if amounts is None or significant(amounts.sum(0)) != [steps - 1 - call]:
+            return None
+    own = {run.index for run in calls}
+    for reader in seen.results:
+        if reader.time_axis is None or reader.positions != steps:
+            continue
+        taken = [reader.reach(0, position).runs & own for position in range(steps)]
+        if taken == [{run.index} for run in calls]:
+            return reader
+    return None
+
+
+def _reversed_runs(seen: Observation, place: int) -> list[tuple[LayerRun, int, int]]:
+    """The runs that read an input from its end, as one sample shows that, and its length."""
+    found: list[tuple[LayerRun, int, int]] = []
     for source in seen.layer_readers:
         run = source.run
         if source.kind != "input" or run is None or run.bidirectional or run.steps < 3:
             continue
-        lane = 0
-        sample = max(0, (seen.lane_samples.get(run.index) or [0])[lane])
+        sample = max(0, (seen.lane_samples.get(run.index) or [0])[0])
         length = seen.length_of(run, sample)
-        if length < 3 or not _reversed(seen, source.tensor[:, lane], place, sample, length):
+        known = {one.index for one, *_ in found}
+        if length >= 3 and _runs_reversed(seen, source, place, sample, length, known):
+            found.append((run, sample, length))
+    return found
+
+
+def _taking_in_place(
+    seen: Observation, run: LayerRun, place: int, sample: int, length: int, reversed_runs: set[int]
+) -> Reader | None:
+    """Who takes the output of a reversed run step by step, as if it were in order.
+
+    A layer that takes nothing but reversed steps is the next one of a stack that reads in that
+    direction throughout.
+    """
+    for reader in seen.readers:
+        if reader.kind in ("h_0", "c_0") or reader.time_axis is None:
             continue
-        for reader in seen.readers:
-            if reader.kind in ("h_0", "c_0") or reader.time_axis is None:
-                continue
-            if reader.run is not None and reader.run.index <= run.index:
-                continue
-            if reader.positions < length or reader.samples <= sample:
-                continue
-            taken = []
-            for position in range(length):
-                who = seen.lane_of(reader.run, sample) if reader.run is not None else sample
-                amounts = reader.reach(who, position).outputs.get(run.index)
-                taken.append([] if amounts is None else significant(amounts[:, lane].sum(1)))
-            if all(found == [position] for position, found in enumerate(taken)):
-                beside = any(
-                    other is not run and other.index in reader.reach(sample, 0).runs
-                    for other in seen.runs
-                )
-                own = any(
-                    place in reader.reach(sample, position).entries for position in range(length)
-                )
-                if not beside and not own and reader.kind == "input":
-                    continue  # a stack that reads in that direction throughout
-                yield finding(
-                    "M24",
-                    "error",
-                    run.module,
-                    "RF",
-                    f"{run.module or 'The layer'} reads the input from its end, and {reader.name} "
-                    f"takes its output at step 0 for step 0 of the input, though it has read step "
-                    f"{length - 1} only.",
-                    f"The output of {run.module or 'the layer'} stands in reversed "
-                    f"order and is put "
-                    "beside steps that are not.",
-                    "output = output.flip(1)  # back into the order of the input",
-                    step=0,
-                    step_read=length - 1,
-                )
-                return
+        if reader.run is not None and reader.run.index <= run.index:
+            continue
+        if reader.positions < length or reader.samples <= sample:
+            continue
+        who = seen.lane_of(reader.run, sample) if reader.run is not None else sample
+        lane = seen.lane_of(run, sample)
+        reaches = [reader.reach(who, position) for position in range(length)]
+        taken = [_steps_taken(reach, run.index, lane) for reach in reaches]
+        if any(found != [position] for position, found in enumerate(taken)):
+            continue
+        stack = all(
+            _in_reverse(seen, reach, place, sample, position, length, reversed_runs)
+            for position, reach in enumerate(reaches)
+        )
+        if reader.kind != "input" or not stack:
+            return reader
+    return None
 
 
-def _reversed(seen: Observation, steps: torch.Tensor, place: int, sample: int, length: int) -> bool:
-    """Whether the steps that a layer reads are those of a sample from the last to the first."""
-    order = []
-    for step in range(min(length, steps.shape[0])):
-        amounts = seen.cut.flow.of(steps[step]).entries.get(place)
-        found = [] if amounts is None else significant(amounts[sample])
-        if len(found) != 1:
-            return False
-        order.append(found[0])
-    return order in (list(range(length))[::-1], list(range(len(order)))[::-1]) and length > 1
+def _runs_reversed(
+    seen: Observation,
+    source: Reader,
+    place: int,
+    sample: int,
+    length: int,
+    reversed_runs: set[int],
+) -> bool:
+    """Whether a run reads a sample from the last step to the first, or who does before it."""
+    lane = seen.lane_of(source.run, sample) if source.run is not None else sample
+    return all(
+        _in_reverse(
+            seen, source.reach(lane, position), place, sample, position, length, reversed_runs
+        )
+        for position in range(length)
+    )
+
+
+def _in_reverse(
+    seen: Observation,
+    reach: Reach,
+    place: int,
+    sample: int,
+    position: int,
+    length: int,
+    reversed_runs: set[int],
+) -> bool:
+    """Whether all that a position was made of is the same step, counted from the end."""
+    amounts = reach.entries.get(place)
+    steps = [] if amounts is None else [significant(amounts[sample])]
+    for index in reach.runs:
+        taken = _steps_taken(reach, index, seen.lane_of(seen.runs[index], sample))
+        in_order = [length - 1 - step for step in taken]
+        steps.append(in_order if index in reversed_runs else taken)
+    return bool(steps) and all(found == [length - 1 - position] for found in steps)
+
+
+def _steps_taken(reach: Reach, index: int, lane: int) -> list[int]:
+    amounts = reach.outputs.get(index)
+    return [] if amounts is None else significant(amounts[:, lane].sum(1))
 
 
 CHECKS = (

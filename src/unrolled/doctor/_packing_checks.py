@@ -19,9 +19,11 @@ def never_unsorted(seen: Observation) -> Iterator[Finding]:
     """
     lengths = seen.examples.lengths
     packed = [run for run in seen.runs if run.packed]
-    if not packed:
+    if not seen.runs:
         return
     if lengths is None or len(set(lengths)) < 2:
+        if not packed:
+            return
         raise CannotTell("all samples have one length; give lengths that differ, not sorted")
     starts = [r for r in seen.layer_readers if r.kind == "h_0" and r.samples == seen.batch]
     for reader in [*seen.results, *starts]:
@@ -30,7 +32,10 @@ def never_unsorted(seen: Observation) -> Iterator[Finding]:
         order = sorted_order(seen, reader) if reader.run is None else moved_lanes(seen, reader)
         if order is None:
             continue
-        run = packed[0]
+        ordered = [lengths[sample] for sample in order]
+        if not packed and ordered not in (sorted(lengths), sorted(lengths, reverse=True)):
+            continue  # moved for another reason, as to pair each sample with another
+        run = (packed or seen.runs)[0]
         row = next(k for k, sample in enumerate(order) if k != sample)
         yield finding(
             "M13",
@@ -39,8 +44,8 @@ def never_unsorted(seen: Observation) -> Iterator[Finding]:
             "PERM",
             f"Row {row} of {reader.name} is of sample {order[row]}: the rows stand in the order "
             f"{order}, which is that of the lengths.",
-            f"The samples were sorted by length before {run.module or 'the layer'} and never put "
-            "back.",
+            f"The samples were sorted or grouped by length before {run.module or 'the layer'} and "
+            "never put back.",
             "packed = pack_padded_sequence(x, lengths, enforce_sorted=False)",
             row=row,
             sample=order[row],

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ._check import CannotTell, Check, finding
 from ._finding import Finding
 from ._observation import Observation
+from ._other_sequences import other_padded
 
 _WORDS = {
     "M10": (
@@ -44,7 +45,7 @@ _WORDS = {
 def _leaking(code: str, seen: Observation) -> Iterator[Finding]:
     if seen.main is None or not seen.runs:
         return
-    if seen.examples.lengths is None or not seen.examples.ragged:
+    if not seen.examples.ragged and not other_padded(seen.examples):
         raise CannotTell("no sample has padding; give lengths that differ, or a mask")
     found = seen.leaks
     for leak in found:

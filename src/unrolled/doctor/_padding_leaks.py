@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from torch import Tensor
 
@@ -9,7 +11,9 @@ from ._attention_checks import attended_padding
 from ._layer_run import LayerRun
 from ._leak import Leak
 from ._observation import FAR, Observation, Reader, significant
+from ._other_sequences import by_other_sequences
 from ._padding_changed import alone, extended
+from ._whole_attention import padding_attended
 
 ROUNDING = 1e-13
 """What is left of a gradient that cancels, as of weights that are masked and divided by their sum.
@@ -18,12 +22,28 @@ Padding at the end is near to what reads it, so that no gradient fades to that o
 """
 
 
-def leaks(seen: Observation) -> list[Leak]:
-    """Where padding is read.
+def leaks_of_all(seen: Observation) -> list[Leak]:
+    """Where padding is read, of the first sequence or else of another that has some.
 
     Args:
         seen: the model.
     """
+    found = _leaks(seen)
+    if found:
+        return found
+    for other in by_other_sequences(seen):
+        name = other.main.name if other.main is not None else ""
+        found = [
+            replace(leak, text=f"{leak.text} The sample is that of {name}.")
+            for leak in _leaks(other)
+        ]
+        if found:
+            return found
+    return []
+
+
+def _leaks(seen: Observation) -> list[Leak]:
+    """Where padding of the first sequence is read."""
     main, place, lengths = seen.main, seen.main_place, seen.examples.lengths
     if main is None or place is None or lengths is None or not seen.runs:
         return []
@@ -43,6 +63,9 @@ def leaks(seen: Observation) -> list[Leak]:
         moved = _longer(seen) or _alone(seen)
         if moved is not None:
             found.append(moved)
+    if found and attention is None:
+        within = padding_attended(seen)
+        found += [] if within is None else [within]
     return found
 
 
@@ -55,15 +78,15 @@ def _read_pad(
     lengths: list[int],
 ) -> Leak | None:
     left = seen.examples.padded_left
-    aligned = reader.time_axis is not None and reader.positions in (steps, max(lengths))
     for sample, length in enumerate(lengths):
         if length >= steps:
             continue
         pads = range(steps - length) if left else range(length, steps)
-        real = range(steps - length, steps) if left else range(length)
+        real = seen.real_positions(reader, length)
         positions: list[int | None] = [None]
-        if aligned:
-            positions = [p for p in real if p < reader.positions]
+        if real is not None:
+            first = max(reader.positions - length, 0) if left else 0
+            positions = [*range(first, first + real)][: reader.positions]
         for position in positions:
             amounts = reader.reach(sample, position).entries.get(place)
             if amounts is None:
@@ -171,14 +194,14 @@ def _compared(
 ) -> Leak | None:
     """Two results of one sample, which should be one."""
     reader, main = seen.results[place], seen.main
-    lengths = seen.examples.lengths or ()
     if main is None or reader.batch_axis is None:
         return None
-    if reader.time_axis is not None and reader.positions in (main.steps, max(lengths)):
+    real = seen.real_positions(reader, length)
+    if reader.time_axis is not None and real is not None:
         axis = reader.time_axis - (reader.batch_axis < reader.time_axis)
-        if a.shape[axis] < length or b.shape[axis] < length:
+        if a.shape[axis] < real or b.shape[axis] < real:
             return None
-        a, b = a.narrow(axis, 0, length), b.narrow(axis, 0, length)
+        a, b = a.narrow(axis, 0, real), b.narrow(axis, 0, real)
     if a.shape != b.shape or not a.numel():
         return None
     change = float((a - b).abs().max())
@@ -221,6 +244,8 @@ def _alone(seen: Observation) -> Leak | None:
         own = reader.tensor.detach()
         if own.dim() != single.dim() or single.shape[reader.batch_axis] != 2:
             continue
+        if _hears_others(seen, seen.whole_results[place], sample):
+            continue  # the batch is part of the result, as where it gives the negative examples
         leak = _compared(
             seen,
             place,
@@ -233,6 +258,15 @@ def _alone(seen: Observation) -> Leak | None:
         if leak is not None:
             return leak
     return None
+
+
+def _hears_others(seen: Observation, reader: Reader, sample: int) -> bool:
+    """Whether a result of one sample was made of other samples as well, of whichever input."""
+    return any(
+        significant(amounts.sum(1), FAR) not in ([], [sample])
+        for amounts in reader.reach(sample).entries.values()
+        if len(amounts) == seen.batch
+    )
 
 
 def _mean_of(seen: Observation, near: Reader, sample: int) -> bool:

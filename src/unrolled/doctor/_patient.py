@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from ..nn import QuantizedLayer
 from ._stillness import SEED as SEED
 
 MOST_SAID = 240
@@ -113,7 +114,10 @@ def first_line(reason: BaseException) -> str:
     Args:
         reason: the exception.
     """
-    lines = str(reason).strip().splitlines()
+    try:
+        lines = str(reason).strip().splitlines()
+    except Exception:  # somebody's own `__str__`
+        lines = []
     said = f": {shorten(lines[0], MOST_SAID, placeholder=' …')}" if lines else ""
     return f"{type(reason).__name__}{said}"
 
@@ -133,6 +137,12 @@ def _refused(model: nn.Module) -> str | None:
             "the model was made by TorchScript (torch.jit), inside which no layer can be watched; "
             "give the Python module that it was made of"
         )
+    for name, module in model.named_modules():
+        if _is_quantised(module):
+            return (
+                f"{name or 'the model'} is a quantised {type(module).__name__}, inside which no "
+                "state can be watched; give the model as it was before it was quantised"
+            )
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if nn.parameter.is_lazy(tensor):
             return (
@@ -145,6 +155,13 @@ def _refused(model: nn.Module) -> str | None:
                 "and load_state_dict, then give it"
             )
     return None
+
+
+def _is_quantised(module: nn.Module) -> bool:
+    """Whether it is a recurrent layer with weights of a low precision, PyTorch's own or ours."""
+    torchs = type(module).__module__.startswith(("torch.ao.nn.quantiz", "torch.nn.quantiz"))
+    recurrent = type(module).__name__.startswith(("LSTM", "GRU", "RNN"))
+    return isinstance(module, QuantizedLayer) or (torchs and recurrent)
 
 
 def _made_anew(model: nn.Module) -> dict[int, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,12 @@ from torch.overrides import TorchFunctionMode
 
 from .. import nn as ours
 from ..grid import StateGrid
-from ._layer_run import LayerRun, Lookup, PaddedAgain, Reshape, SoftmaxCall, cut
+from ._layer_run import AttentionCall, LayerRun, Lookup, PaddedAgain, Reshape, SoftmaxCall, cut
 from ._operations import Operations
 from ._time_limit import OutOfTime as OutOfTime
+
+if TYPE_CHECKING:
+    from ._ids_traced import Origin
 
 _STACKS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "rnn", "rnn_relu": "rnn"}
 _CELLS = {f"{name}_cell": cell for name, cell in _STACKS.items()}
@@ -53,11 +56,12 @@ class Recorder(TorchFunctionMode):
         self.reshapes: list[Reshape] = []
         self.padded: list[PaddedAgain] = []
         self.lookups: list[Lookup] = []
+        self.made_of: Mapping[int, tuple[Origin, ...]] = {}
+        """By lookup: what its symbols were made of, where that is known from other runs."""
         self.operations = Operations()
         self.packed_steps_first: bool | None = None
         self.one_hots: list[tuple[Tensor, Tensor]] = []
-        self.attends = False
-        """Whether `scaled_dot_product_attention` or a multi-head attention ran."""
+        self.attentions: list[AttentionCall] = []
         self.place: list[str] = []
         self.asleep = 0
 
@@ -245,8 +249,10 @@ class Recorder(TorchFunctionMode):
             for one_hot, ids in self.one_hots:
                 if args[0] is one_hot:
                     return self._vectors(ids, result)
-        elif name in ("scaled_dot_product_attention", "multi_head_attention_forward"):
-            self.attends = True
+        elif name == "scaled_dot_product_attention":
+            self._attention(args, kwargs, result, batch_axis=0, step_axis=result.dim() - 2)
+        elif name == "multi_head_attention_forward":
+            self._attention(args, kwargs, result[0], batch_axis=1, step_axis=0)
         return result
 
     def _stack(self, cell: str, func: Any, args: tuple[Any, ...]) -> Any:
@@ -331,6 +337,15 @@ class Recorder(TorchFunctionMode):
             dim = 0 if result.dim() in (0, 1, 3) else 1
         if isinstance(dim, int) and result.dim():
             self.softmaxes.append(SoftmaxCall(self.module, args[0], result, dim % result.dim()))
+
+    def _attention(
+        self, args: tuple[Any, ...], kwargs: Any, result: Tensor, batch_axis: int, step_axis: int
+    ) -> None:
+        memory = args[2] if len(args) > 2 else kwargs["value"]
+        if result.dim() >= 3:
+            self.attentions.append(
+                AttentionCall(self.module, memory, result, batch_axis, step_axis)
+            )
 
     def _ours(self, place: str, module: Any, args: Any, kwargs: Any, result: Any) -> Any:
         """A layer of `unrolled.nn`, whose operators are its own affair."""

@@ -169,7 +169,7 @@ def _check_inputs(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
     found = False
     inputs = [(_place(k, len(args)), value) for k, value in enumerate(args)]
     for name, value in [*inputs, *keywords.items()]:
-        for leaf in pytree.tree_leaves(value, is_leaf=lambda v: isinstance(v, PackedSequence)):
+        for leaf in _leaves(name, value):
             if isinstance(leaf, np.ndarray) and not (leaf.ndim == 1 and leaf.dtype.kind in "iu"):
                 raise UsageError(
                     f"{name} is a NumPy array; diagnose takes tensors, so give torch.from_numpy of "
@@ -182,6 +182,16 @@ def _check_inputs(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
     if (inputs or keywords) and not found:
         name, value = [*inputs, *keywords.items()][0]
         raise UsageError(f"{name} is {shown(value)}, and no input is a tensor; {_TAKEN}")
+
+
+def _leaves(name: str, value: Any) -> list[Any]:
+    try:
+        return pytree.tree_leaves(value, is_leaf=lambda v: isinstance(v, PackedSequence))
+    except RecursionError:
+        raise UsageError(
+            f"{name} holds itself, or more than it can be followed into; give tensors, and tuples, "
+            "lists and dicts of them"
+        ) from None
 
 
 def _place(place: int, count: int) -> str:

@@ -13,6 +13,9 @@ from torch.utils import _pytree as pytree
 def tensors_of(result: Any) -> list[Tensor]:
     """The float tensors in what a model gave, each dense and of real numbers.
 
+    Infinite ones among finite ones, as where scores are masked, hold nothing: they come as zeros
+    that were made of nothing.
+
     Args:
         result: a tensor, a pack, or anything that holds some.
     """
@@ -42,7 +45,10 @@ def described(result: Any) -> str:
 
 
 def _leaves(result: Any) -> list[Any]:
-    return pytree.tree_leaves(result, is_leaf=lambda value: isinstance(value, PackedSequence))
+    try:
+        return pytree.tree_leaves(result, is_leaf=lambda value: isinstance(value, PackedSequence))
+    except RecursionError:  # it holds itself, or others a thousand deep
+        return []
 
 
 def _floats(tensor: Tensor) -> list[Tensor]:
@@ -54,5 +60,12 @@ def _floats(tensor: Tensor) -> list[Tensor]:
     if tensor.layout != torch.strided:
         tensor = tensor.to_dense()
     if tensor.is_complex():
-        return [torch.view_as_real(tensor.resolve_conj())]
-    return [tensor] if tensor.is_floating_point() else []
+        tensor = torch.view_as_real(tensor.resolve_conj())
+    return [_without_infinite(tensor)] if tensor.is_floating_point() else []
+
+
+def _without_infinite(tensor: Tensor) -> Tensor:
+    infinite = tensor.isinf()
+    if not bool(infinite.any()) or bool(infinite.all()):
+        return tensor
+    return tensor.masked_fill(infinite, 0.0)

@@ -120,6 +120,11 @@ def swapped_source(seen: Observation, reader: Reader) -> Source | None:
     run = reader.run
     if run is None or run.packed or run.single:
         return None
+    entries = any(
+        entry.steps is not None and entry.batch == run.steps for entry in seen.examples.entries
+    )
+    if not entries and all(earlier.lanes != run.steps for earlier in seen.runs[: run.index]):
+        return None
     by_lane = [reader.flow.of(reader.tensor[:, lane]) for lane in range(run.lanes)]
     by_step = [reader.flow.of(reader.tensor[step]) for step in range(run.steps)]
     for place, entry in enumerate(seen.examples.entries):

@@ -21,7 +21,10 @@ def time_major(seen: Observation) -> bool:
         return False
     if main.kind == "floats" and main.tensor.dim() != 3:
         return False
-    if any(e.steps is None or e.packed is not None for e in seen.examples.entries):
+    if any(
+        e.packed is not None or (e.steps is None and e.tensor.dim() > 1)
+        for e in seen.examples.entries
+    ):
         return False
     first = seen.runs[0] if seen.runs else None
     if first is None or first.single or first.packed or not first.steps_first:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ._examples import Examples
 from ._flow import Flow
+from ._ids_traced import Origin, traced_ids
 from ._layer_run import cut
 from ._patient import Patient
 from ._recorder import Recorder
@@ -43,6 +44,20 @@ class Runner:
     def __init__(self, patient: Patient, deadline: float) -> None:
         self.patient = patient
         self.deadline = deadline
+        self.made_of: Mapping[int, tuple[Origin, ...]] = {}
+
+    def trace_ids(self, examples: Examples, trial: Trial) -> bool:
+        """Find out what symbols were made of that are no input's as they stand, for later runs.
+
+        Args:
+            examples: what to call with.
+            trial: a run of them.
+
+        Returns:
+            Whether something was found.
+        """
+        self.made_of = traced_ids(self, examples, trial)
+        return bool(self.made_of)
 
     def run(
         self,
@@ -66,6 +81,7 @@ class Runner:
         """
         model = self.patient.fresh() if model is None else model
         recorder = Recorder(model, cutting=cutting, deadline=self.deadline)
+        recorder.made_of = self.made_of
         replaced = dict(changed or {})
         roots: dict[int, Tensor] = {}
         for place, entry in enumerate(examples.entries):

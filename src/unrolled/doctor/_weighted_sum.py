@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._layer_run import SoftmaxCall
-from ._observation import DIRECT, Observation, Reader
+from ._observation import DIRECT, Observation
 from ._operations import Summed
 
 
@@ -116,21 +116,11 @@ def padding_counts(seen: Observation, place: int, batch: int, sample: int, lengt
 
 def _given(seen: Observation, sample: int, length: int) -> Iterator[Tensor]:
     """What a model gives for the real steps of a sample."""
-    main = seen.main
     for reader in seen.whole_results:
         if reader.samples != seen.batch or reader.batch_axis is None:
             yield reader.tensor
             continue
-        part = reader.part(sample)
-        if main is not None and _aligned(seen, reader):
-            part = part.narrow(reader.time_axis or 0, 0, min(length, reader.positions))
+        part, real = reader.part(sample), seen.real_positions(reader, length)
+        if real is not None and reader.time_axis is not None:
+            part = part.narrow(reader.time_axis, 0, real)
         yield part
-
-
-def _aligned(seen: Observation, reader: Reader) -> bool:
-    """Whether a result has a place for each step of the first sequence."""
-    steps = seen.main.steps if seen.main is not None else None
-    return reader.time_axis is not None and reader.positions in (
-        steps,
-        max(seen.examples.lengths or (0,)),
-    )

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from ..grid import Direction, StackShape, StateAddress
 from ._grid_part import GridPart, has_read, kinds
 
+_LONGEST = 200
+"""Characters of an address; Python reads no number of thousands of digits."""
+
 
 def receptive_field(
     shape: StackShape, length: int, address: StateAddress, *, feeds: bool = False
@@ -69,6 +72,11 @@ def chosen_state(
     Raises:
         ValueError: the text is no address, or no sample has such a state.
     """
+    if isinstance(chosen, str) and len(chosen) > _LONGEST:
+        raise ValueError(
+            f"the state address has {len(chosen)} characters; write one like "
+            "'h[layer=1, reverse, step=0]'"
+        )
     address = StateAddress.parse(chosen) if isinstance(chosen, str) else chosen
     if address.kind not in kinds(shape):
         cell = f"a {shape.cell}" if shape.input_size else "this run"

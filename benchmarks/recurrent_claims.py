@@ -29,6 +29,13 @@ from unrolled import kernels, nn
 
 STEPS = (10, 30, 100, 300, 1000, 3000, 10000)
 HERE = Path(__file__).parent
+# The instruction sets that compute float32 as another does.
+FLOATS_OF = {
+    "avxvnni": "avx2",
+    "avx512vnni": "avx512",
+    "avx512bf16": "avx512",
+    "neondot": "neon",
+}
 
 
 def main() -> None:
@@ -64,6 +71,10 @@ def main() -> None:
 def threads(cell: str, rounds: int) -> list[dict[str, Any]]:
     """How many times as fast two threads are as one."""
     layer, x = made(cell, LARGE), LARGE.input()
+    with torch.inference_mode():
+        of_two = layer(x)[0]
+        torch.set_num_threads(1)
+        check_equal(layer(x)[0], of_two, "one thread and two")
     rows = []
     for what, call in kinds(layer, x, None):
 
@@ -82,10 +93,16 @@ def threads(cell: str, rounds: int) -> list[dict[str, Any]]:
 
 def ragged(cell: str, rounds: int) -> list[dict[str, Any]]:
     """The cost of a real step in a ragged batch over that in a padded one."""
-    layer, x = made(cell, RAGGED), RAGGED.input()
+    layer, x, lengths = made(cell, RAGGED), RAGGED.input(), RAGGED.lengths()
+    with torch.inference_mode():
+        of_all = layer(x, lengths=lengths)[0]
+        for sample in range(0, RAGGED.batch, 9):
+            here = slice(sample, sample + 1)
+            alone = layer(x[: lengths[sample], here])[0]
+            check_equal(alone, of_all[: lengths[sample], here], f"sample {sample} alone")
     padded = dict(kinds(layer, x, None))
     rows = []
-    for what, call in kinds(layer, x, RAGGED.lengths()):
+    for what, call in kinds(layer, x, lengths):
         whole = padded[what]
         sides = {"padded": lambda w=whole: timed(w), "ragged": lambda c=call: timed(c)}
         row = as_row(cell, what, in_turn(rounds, sides))
@@ -98,7 +115,10 @@ def ragged(cell: str, rounds: int) -> list[dict[str, Any]]:
 
 
 def long_runs(cell: str, rounds: int) -> list[dict[str, Any]]:
-    """Microseconds a step of runs of many lengths, and how far the longest is from the fastest."""
+    """Microseconds a step of runs of many lengths, and how much more one of the longest takes.
+
+    Than one of 100 steps, that is; short runs hold more of the cost of a call.
+    """
     rows = []
     for batch in (1, 16):
         layer = made(cell, MIDDLE)
@@ -172,9 +192,9 @@ def resident(name: str) -> float:
 
 
 def slower_isas() -> list[str]:
-    """Those whose float32 kernels are not the ones in use: what AVX-512 adds is for other types."""
-    used = kernels.isa().name
-    return [isa for isa in kernels.available_isas() if isa[:6] != used[:6]]
+    """Those whose float32 kernels are not the ones in use."""
+    used = FLOATS_OF.get(kernels.isa().name, kernels.isa().name)
+    return [isa for isa in kernels.available_isas() if isa not in FLOATS_OF and isa != used]
 
 
 def beside_torch(isa: str, rounds: int) -> list[dict[str, Any]]:
@@ -212,6 +232,12 @@ def kinds(layer: Any, x: torch.Tensor, lengths: Any) -> list[tuple[str, Callable
         layer(x, lengths=lengths)[0].sum().backward()
 
     return [("inference", inference), ("training", training)]
+
+
+def check_equal(found: torch.Tensor, expected: torch.Tensor, what: str) -> None:
+    """Refuse to time what is not the same, bit for bit."""
+    if not torch.equal(found, expected):
+        raise SystemExit(f"{what}: the outputs differ")
 
 
 def made(cell: str, case: Case) -> Any:

@@ -62,10 +62,7 @@ class AttentionDecoder {
   void multiply_table(Crew& crew);
 
   const DecoderSize& size() const { return size_; }
-  const Stack& stack() const { return stack_; }
-  const DecoderSources& sources() const { return sources_; }
   std::size_t length(std::size_t source) const { return sources_.lengths[source]; }
-  std::size_t longest() const { return longest_; }
 
  private:
   friend class DecoderRows;

@@ -131,9 +131,9 @@ SearchOptions options_of(std::size_t symbols, std::size_t beam_size, std::size_t
     throw std::invalid_argument(from_to("n_best", std::to_string(n_best), 1, beam_size) +
                                 ", the beam_size");
   }
-  if (!(length_penalty >= 0 && length_penalty <= 10)) {
+  if (!(length_penalty >= 0 && length_penalty <= 5)) {
     throw std::invalid_argument("length_penalty is " + std::to_string(length_penalty) +
-                                "; it must be between 0 and 10");
+                                "; it must be between 0 and 5");
   }
   checked_symbol("begin", begin, symbols);
   checked_symbol("end", end, symbols);

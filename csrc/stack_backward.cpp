@@ -75,7 +75,7 @@ class Descent {
         }
         do_all(jobs);
         input_gradients(layer, stretch, true);
-        input_gradients(layer, stretch, false);
+        if (size_.directions == 2) input_gradients(layer, stretch, false);
         left = weight_gradients(layer, stretch);
       }
       for (std::size_t direction = 0; direction < size_.directions; ++direction) {

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import unrolled
 from unrolled.grid import StackShape, StateGrid
 from unrolled.nn import GRU, LSTM, RNN, Bridge
 from unrolled.seq2seq._stack import make_stack
@@ -278,3 +279,25 @@ def test_gradients_of_project() -> None:
     leaves += [weight.detach().clone() for weight in bridge.parameters()]
     assert len(names) == 8
     assert torch.autograd.gradcheck(run, [leaf.requires_grad_() for leaf in leaves])
+
+
+def test_a_projected_sample_does_not_depend_on_its_batch_mates() -> None:
+    torch.manual_seed(0)
+    encoder = StackShape("lstm", 3, 37, bidirectional=True)
+    bridge = Bridge(encoder, StackShape("lstm", 3, 29), hidden="project").eval()
+    h, c = torch.randn(2, 2, 50, 37)
+    with torch.inference_mode(), unrolled.engine("native"):
+        together = bridge(h, c)
+        for at in range(50):
+            alone = bridge(h[:, at : at + 1], c[:, at : at + 1])
+            for found, expected in zip(alone, together, strict=True):
+                assert torch.equal(found[:, 0], expected[:, at])
+    with torch.inference_mode(), unrolled.engine("torch"):
+        torch.testing.assert_close(bridge(h, c), together, rtol=1e-5, atol=1e-6)
+
+
+def test_a_projection_that_is_watched_is_run_itself() -> None:
+    bridge = Bridge(StackShape("gru", 3, 4), StackShape("gru", 3, 5), hidden="project")
+    bridge.projections["hidden_l0"].register_forward_hook(lambda *_: torch.zeros(6, 5))
+    with torch.inference_mode():
+        assert not bridge(torch.ones(1, 6, 4))[0].any()

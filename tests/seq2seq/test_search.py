@@ -1,5 +1,6 @@
 """What a search finds, against plain loops over every possibility."""
 
+import pickle
 import re
 from itertools import product
 from math import inf, nan
@@ -9,7 +10,9 @@ import torch
 from tiny_models import padded, teacher, tiny_model
 from torch import Tensor
 
+from unrolled.kernels._search import NoProbabilitiesError
 from unrolled.seq2seq import Hypothesis, Seq2Seq, beam_search, greedy_search
+from unrolled.seq2seq._search_error import no_end, no_probabilities
 
 SOURCES = [[4, 5, 6], [5], [6, 6, 4, 5]]
 NEVER = [0, 1, 3]
@@ -135,10 +138,10 @@ def test_a_hypothesis_is_not_compared_by_its_tensors() -> None:
         ({"beam_size": 2**62}, 3, f"beam_size is 4611686018427387904; {WHOLE} 268435456."),
         ({"beam_size": 2, "n_best": 3}, 3, f"n_best is 3; {WHOLE} beam_size=2."),
         ({"n_best": 0}, 3, f"n_best is 0; {WHOLE} beam_size=5."),
-        ({"length_penalty": -1.0}, 3, "length_penalty is -1.0; it must be between 0 and 10."),
-        ({"length_penalty": 10.5}, 3, "length_penalty is 10.5; it must be between 0 and 10."),
-        ({"length_penalty": inf}, 3, "length_penalty is inf; it must be between 0 and 10."),
-        ({"length_penalty": nan}, 3, "length_penalty is nan; it must be between 0 and 10."),
+        ({"length_penalty": -1.0}, 3, "length_penalty is -1.0; it must be between 0 and 5."),
+        ({"length_penalty": 5.5}, 3, "length_penalty is 5.5; it must be between 0 and 5."),
+        ({"length_penalty": inf}, 3, "length_penalty is inf; it must be between 0 and 5."),
+        ({"length_penalty": nan}, 3, "length_penalty is nan; it must be between 0 and 5."),
         ({}, 2, "limits has shape (2,), but there are 3 sources; pass one limit for each."),
     ],
 )
@@ -154,3 +157,19 @@ def test_limits_that_cannot_be(limit: int) -> None:
     message = f"a limit is {limit}; each must be from 0 to 268435456."
     with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
         beam_search(tiny_model(), *padded(SOURCES), torch.tensor([3, limit, 4]))
+
+
+@pytest.mark.parametrize("limits", [[2.7, 3.0], [nan, 1.0], [True, False]])
+def test_limits_that_count_nothing(limits: list[float]) -> None:
+    given = torch.tensor(limits)
+    with pytest.raises(ValueError, match=rf"limits are {given.dtype}; they count symbols"):
+        beam_search(tiny_model(), *padded([[4], [5]]), given)
+
+
+@pytest.mark.parametrize(
+    "error", [no_end(3), no_probabilities(1, 2), NoProbabilitiesError(4, 5)], ids=str
+)
+def test_a_failure_comes_whole_from_another_process(error: Exception) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert (str(copy), vars(copy)) == (str(error), vars(error))

@@ -31,7 +31,7 @@ def add_search_options(
         )
     group.add_argument(
         "--length_penalty",
-        type=real(minimum=0, maximum=10),
+        type=real(minimum=0, maximum=5),
         metavar="ALPHA",
         default=0.0,
         help="0 compares plain log-probabilities; more favours longer targets",

@@ -84,6 +84,9 @@ class NoProbabilitiesError(ArithmeticError):
         )
         self.source, self.step = source, step
 
+    def __reduce__(self) -> tuple[type["NoProbabilitiesError"], tuple[int, int]]:
+        return type(self), (self.source, self.step)
+
 
 def decoder_packs() -> Any:
     """Room for the packed weights of a decoder, kept from one search to the next."""

@@ -7,7 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..grid import Kind, StackShape
+from ..kernels import PackedMatrix
 from ._bridge_map import BridgeLine, BridgeMap, CellRule, Hidden, Layers, map_bridge
+from ._engine import may_call_kernels
+from ._watched import is_watched
 
 
 @runtime_checkable
@@ -128,7 +131,7 @@ class Bridge(nn.Module):
             return torch.stack(sources).mean(dim=0)
         joined = torch.cat(sources, dim=-1)
         if line.how == "project":
-            return torch.tanh(self.projections[_key(line)](joined))
+            return torch.tanh(_multiplied(self.projections[_key(line)], joined))
         return joined
 
     def _source_size(self, kind: Kind) -> int:
@@ -160,6 +163,20 @@ class Bridge(nn.Module):
                     f"({shape.num_rows}, {batch}, {size}): "
                     "(layers * directions, batch, size) of its encoder."
                 )
+
+
+def _multiplied(projection: nn.Module, joined: Tensor) -> Tensor:
+    """What the module computes, by the kernels where they may.
+
+    There a sample does not depend on its batch mates, bit for bit.
+    """
+    if isinstance(projection, nn.Linear) and not is_watched(projection):
+        weight, bias = projection.weight, projection.bias
+        if may_call_kernels([joined, weight, bias]):
+            packed = PackedMatrix(weight.detach().numpy(), bias.detach().numpy())
+            return torch.from_numpy(packed.multiply(joined.detach().numpy()))
+    found: Tensor = projection(joined)
+    return found
 
 
 def _shape(side: StackShape | HasShape, name: str) -> StackShape:

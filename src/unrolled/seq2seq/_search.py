@@ -21,7 +21,7 @@ Ids = Int[Tensor, "batch source_step"]
 Lengths = Int[Tensor, " batch"]
 
 _MOST = 2**28  # hypotheses, and symbols of a target
-_MOST_PENALTY = 10  # so that the length of any target to its power is a number
+_MOST_PENALTY = 5  # to a higher power, the length of the longest target is no number
 
 
 def greedy_search(
@@ -115,6 +115,8 @@ def beam_search(
             f"limits has shape {tuple(limits.shape)}, but there are {len(source_lengths)} sources; "
             "pass one limit for each."
         )
+    if limits.is_floating_point() or limits.is_complex() or limits.dtype == torch.bool:
+        raise ValueError(f"limits are {limits.dtype}; they count symbols, so pass integers.")
     if len(limits) == 0:
         return []
     for limit in (int(limits.min()), int(limits.max())):

@@ -15,6 +15,9 @@ class SearchError(ModelError):
         super().__init__(f"no target was found for source {source}: {why}")
         self.source, self.why = source, why
 
+    def __reduce__(self) -> tuple[type["SearchError"], tuple[int, str]]:
+        return type(self), (self.source, self.why)
+
 
 def no_probabilities(source: int, step: int) -> SearchError:
     """The refusal of a model whose probabilities are not numbers.

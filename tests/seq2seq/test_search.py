@@ -160,6 +160,7 @@ def test_limits_that_cannot_be(limit: int) -> None:
 
 
 @pytest.mark.parametrize("limits", [[2.7, 3.0], [nan, 1.0], [True, False]])
+@pytest.mark.usefixtures("as_users_call")
 def test_limits_that_count_nothing(limits: list[float]) -> None:
     given = torch.tensor(limits)
     with pytest.raises(ValueError, match=rf"limits are {given.dtype}; they count symbols"):

@@ -39,6 +39,7 @@ def assert_states_sound(
         AssertionError: something was found; the text is the report's.
         UsageError: an argument is not of its kind.
     """
+    __tracebackhide__ = True  # pytest then shows the line of the test, not this file
     from .doctor import diagnose
 
     report = diagnose(

@@ -33,11 +33,13 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     Args:
         item: the test.
     """
+    __tracebackhide__ = True
     for mark in item.iter_markers(_MARKER):
         _look(mark, getattr(item, "funcargs", {}))
 
 
 def _look(mark: pytest.Mark, taken: Mapping[str, Any]) -> None:
+    __tracebackhide__ = True
     if not mark.args:
         pytest.fail(
             f"the marker {_MARKER} names no model; give the model, then the inputs of one call",

@@ -87,6 +87,31 @@ def test_marked_tests_fail_where_states_are_misread(suite: pytest.Pytester) -> N
     assert "testing_marker.py" not in text
 
 
+def test_a_failed_assertion_shows_the_test_and_the_report_alone(suite: pytest.Pytester) -> None:
+    suite.makepyfile(
+        SUITE.partition("@pytest.fixture")[0]
+        + "from unrolled.testing import assert_states_sound\n\n\n"
+        "def test_sound():\n    assert_states_sound(Reader(True), torch.randn(3, 5, 3))\n"
+    )
+    done = suite.runpytest_subprocess("-q")
+    done.assert_outcomes(failed=1)
+    text = done.stdout.str()
+    assert "assert_states_sound(Reader(True), torch.randn(3, 5, 3))" in text
+    assert "M01" in text
+    assert "testing.py" not in text
+    assert "def assert_states_sound" not in text
+
+
+def test_a_refusal_shows_no_line_of_the_plugin(suite: pytest.Pytester) -> None:
+    suite.makepyfile(SUITE.replace('checks=["M07"]', 'checks=["M99"]'))
+    done = suite.runpytest_subprocess("-q", "-k", "of_other_mistakes")
+    text = done.stdout.str()
+    assert "no check has the code 'M99'" in text
+    assert "def _look" not in text
+    assert "testing_marker.py" not in text
+    assert "unrolled/testing.py" not in text
+
+
 def test_the_page_shows_a_suite_that_passes(suite: pytest.Pytester) -> None:
     page = (ROOT / "docs" / "doctor.md").read_text("utf-8")
     (shown,) = re.findall(r"^```py\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)

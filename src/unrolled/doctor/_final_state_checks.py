@@ -14,12 +14,7 @@ from ._finding import Finding
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, Reader, significant
 from ._operations import Pick
-
-_BEGINS_AT_THE_END = (
-    "The reverse direction of {} begins at the end of a sample: its state there has read one "
-    "symbol only. Its last state stands at step 0, and in hidden_state."
-)
-_BOTH_ENDS = "summary = torch.cat([h_n[-2], h_n[-1]], dim=-1)  # top layer: forward, reverse"
+from ._reverse_end import reverse_finding
 
 
 def taken_steps(
@@ -98,20 +93,8 @@ def reverse_last(seen: Observation, code: str) -> Iterator[Finding]:
                 if len(set(steps)) == 1
                 else f"output at steps {_shown(steps)} of its samples"
             )
-            yield finding(
-                code,
-                "error",
-                run.module,
-                "RF",
-                f"{reader.name} takes {which} of {name}; there the reverse half has read "
-                f"1 of {ends[0] + 1} symbols.",
-                _BEGINS_AT_THE_END.format(name),
-                _BOTH_ENDS,
-                sample=0,
-                step=steps[0],
-                steps_read=1,
-                steps=ends[0] + 1,
-            )
+            taken = f"{reader.name} takes {which} of {name}"
+            yield reverse_finding(code, taken, seen, run, steps, ends)
             break
         if not known:
             yield from _picked_last(seen, run, code)
@@ -143,20 +126,8 @@ def _picked_last(seen: Observation, run: LayerRun, code: str) -> Iterator[Findin
     if reader is None:
         return
     where = f"step {steps[0]}" if len(set(steps)) == 1 else f"steps {_shown(list(steps))}"
-    yield finding(
-        code,
-        "error",
-        run.module,
-        "RF",
-        f"output of {name} is taken at {where} by itself, and {reader.name} is made of it; there "
-        f"the reverse half has read 1 of {ends[0] + 1} symbols.",
-        _BEGINS_AT_THE_END.format(name),
-        _BOTH_ENDS,
-        sample=0,
-        step=steps[0],
-        steps_read=1,
-        steps=ends[0] + 1,
-    )
+    taken = f"output of {name} is taken at {where} by itself, and {reader.name} is made of it"
+    yield reverse_finding(code, taken, seen, run, list(steps), ends)
 
 
 def _lane_lengths(seen: Observation, run: LayerRun) -> list[int]:

@@ -10,10 +10,9 @@ EXPLAINS: dict[str, frozenset[str]] = {
     # Scrambled input: nothing after it is where it seems to be.
     "M08": frozenset({"M03", "M04", "M05", "M10", "M12", "M13", "M14", "M22", "M23", "M28"}),
     "M14": frozenset({"M01", "M02", "M03", "M10", "M12", "M13", "M22", "M23", "M28", "M29"}),
-    # The reverse half at the end has one symbol; that it may be a pad as well is part of it.
-    "M01": frozenset({"M10", "M12"}),
-    "M02": frozenset({"M10", "M12"}),
-    "M29": frozenset({"M10", "M12"}),
+    "M01": frozenset({"M12"}),
+    "M02": frozenset({"M12"}),
+    "M29": frozenset({"M12"}),
     # Mixed by a view: the rows are wrong because the samples are.
     "M03": frozenset({"M06", "M10", "M12", "M13"}),
     "M05": frozenset({"M10", "M12", "M28", "M03", "M06", "M13", "M16", "M26", "M04"}),
@@ -37,6 +36,15 @@ EXPLAINS: dict[str, frozenset[str]] = {
 """By code: the codes that are its consequences and are not told beside it."""
 
 
+MENDS: dict[str, frozenset[str]] = {
+    # Where padding is read as well, their repair packs, and they say so.
+    "M01": frozenset({"M10"}),
+    "M02": frozenset({"M10"}),
+    "M29": frozenset({"M10"}),
+}
+"""By code: the codes that its repair mends too, of the same layer alone."""
+
+
 def told(findings: list[Finding]) -> tuple[Finding, ...]:
     """The findings without those that another one explains, gravest first.
 
@@ -46,5 +54,6 @@ def told(findings: list[Finding]) -> tuple[Finding, ...]:
     codes = {finding.code for finding in findings}
     hidden = {weak for code in codes for weak in EXPLAINS.get(code, ())}
     order = ("error", "warning", "note")
-    kept = [finding for finding in findings if finding.code not in hidden]
+    mended = {(weak, f.module) for f in findings for weak in MENDS.get(f.code, ())}
+    kept = [f for f in findings if f.code not in hidden and (f.code, f.module) not in mended]
     return tuple(sorted(kept, key=lambda f: (order.index(f.severity), f.code, f.module)))

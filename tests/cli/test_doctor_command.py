@@ -185,6 +185,14 @@ X = "--input=float[4,7,8]"
         (["FILE:build", "--input=mask"], "needs lengths; give --lengths 7,5,3 too"),
         (["FILE:build", "--input=x=mask", X, "--lengths=7,5"], "stands after one with a name"),
         (["FILE:build", "--input=no.npz"], "no.npz: there is no such file"),
+        (
+            ["FILE:build", X, "--input=lengths[7,5,3]"],
+            "'lengths[7,5,3]' holds 3 numbers, but float[4,7,8] holds 4 samples; give one for each",
+        ),
+        (
+            ["FILE:build", "--input=ids[4,7]<9", "--input=n=lengths[9,5,3,2]"],
+            "'n=lengths[9,5,3,2]' holds 9, but the inputs have 7 steps; each length must be from 1",
+        ),
         (["FILE:build", X, "--lengths=7,5"], "lengths holds 2 numbers, but the examples hold 4"),
         (["FILE:build", X, "--batch_dim=5"], "batch_dim is 5, but the examples have the shapes"),
         (["FILE:build", X, "--target=float[3]"], "target has the shape (3,), but the model gives"),

@@ -90,6 +90,7 @@ def example_inputs(
     random = torch.Generator().manual_seed(0)
     for spec in specs:
         if spec.kind == "lengths":
+            _check_lengths(spec, specs)
             lengths = spec.sizes if lengths is None else lengths
     by_place: list[Any] = []
     by_name: dict[str, Any] = {}
@@ -106,6 +107,32 @@ def example_inputs(
         else:
             by_name[spec.name] = value
     return tuple(by_place), by_name
+
+
+def _check_lengths(spec: InputSpec, specs: Sequence[InputSpec]) -> None:
+    """Refuse lengths that no sequence can have, where all inputs are described by their sizes.
+
+    Raises:
+        UsageError: they do not fit.
+    """
+    others = [one for one in specs if one.kind not in ("lengths", "mask")]
+    sequences = [one for one in others if len(one.sizes) == (2 if one.kind == "ids" else 3)]
+    deeper = any(len(one.sizes) > 3 or (one.kind == "ids" and one.sizes[2:]) for one in others)
+    if not sequences or deeper or any(one.kind == "file" for one in others):
+        return
+    shapes = [shape for one in sequences for shape in (one.sizes[:2], one.sizes[1::-1])]
+    fitting = [steps for samples, steps in shapes if samples == len(spec.sizes)]
+    first = sequences[0]
+    if not fitting:
+        raise UsageError(
+            f"--input {spec.given!r} holds {len(spec.sizes)} numbers, but {first.given} holds "
+            f"{first.sizes[0]} samples; give one for each"
+        )
+    if max(spec.sizes) > max(fitting):
+        raise UsageError(
+            f"--input {spec.given!r} holds {max(spec.sizes)}, but the inputs have {max(fitting)} "
+            f"steps; each length must be from 1 to {max(fitting)}"
+        )
 
 
 def _value(

@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 from ..errors import UsageError
 from ._entry import Entry
 from ._given_value import shown
-from ._reading import Reading, says_lengths
+from ._reading import Reading, must_be_lengths, says_lengths
 from ._told_lengths import is_dense, is_stray, mask_lengths, padding_lengths, whole_numbers
 
 
@@ -138,7 +138,7 @@ def read_examples(
     main = next((entry for entry in entries if entry.steps is not None), None)
     batch = main.batch if main is not None else entries[0].batch if entries else 1
     if lengths is not None:
-        _check_lengths(lengths, given, batch, main.steps if main is not None else None)
+        _check_lengths("lengths", lengths, given, batch, main.steps if main is not None else None)
     found, where, mask, left = given, None, None, False
     doubtful, stray = None, False
     if main is not None:
@@ -153,6 +153,8 @@ def read_examples(
         stray = main.kind == "ids" and contents is not None and is_stray(contents, steps)
         stray = stray and not reading.zero_pads
         keys = reading.keys(args, keywords, _is_leaf)
+        if given is None and _is_of_one(entries):
+            _check_named(leaves, keys, main)
         able = {}
         for place, leaf in enumerate(leaves):
             whole = whole_numbers(leaf) if not isinstance(leaf, PackedSequence) else None
@@ -298,22 +300,37 @@ def _names(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _is_of_one(entries: list[Entry]) -> bool:
+    """Whether there is one plain sequence, so that lengths can be of no other."""
+    sequences = [entry for entry in entries if entry.steps is not None]
+    plain = {"ids": 2, "floats": 3}
+    return len(sequences) == 1 and sequences[0].tensor.dim() == plain.get(sequences[0].kind)
+
+
+def _check_named(leaves: list[Any], keys: list[str], main: Entry) -> None:
+    """Refuse arguments that are called lengths and are none of the one sequence."""
+    for leaf, key in zip(leaves, keys, strict=True):
+        whole = whole_numbers(leaf)
+        if whole is not None and must_be_lengths(key):
+            _check_lengths(key, leaf, whole, main.batch, main.steps)
+
+
 def _check_lengths(
-    lengths: Any, given: tuple[int, ...] | None, batch: int, steps: int | None
+    name: str, lengths: Any, given: tuple[int, ...] | None, batch: int, steps: int | None
 ) -> None:
     if given is None:
         raise UsageError(
-            f"lengths is {shown(lengths)}; give one whole number for each sample, as a list or a "
+            f"{name} is {shown(lengths)}; give one whole number for each sample, as a list or a "
             "tensor."
         )
     if len(given) != batch:
         raise UsageError(
-            f"lengths holds {len(given)} numbers, but the examples hold {batch} samples; give one "
+            f"{name} holds {len(given)} numbers, but the examples hold {batch} samples; give one "
             "for each, and batch_dim where another dimension is that of the samples."
         )
     if steps is not None and not all(1 <= length <= steps for length in given):
         raise UsageError(
-            f"lengths is {list(given)}, but the examples have {steps} steps; each length must be "
+            f"{name} is {list(given)}, but the examples have {steps} steps; each length must be "
             f"from 1 to {steps}."
         )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._observation import Observation
 
 _WORDS = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
+_ENDINGS = ("len", "lens", "length", "lengths")
 _LENGTHS = {
     *("l", "n", "t", "len", "lens", "length", "lengths", "lng", "size", "sizes", "steps", "count"),
     *("counts", "num", "nums", "valid", "real", "duration", "durations", "frames", "tokens"),
@@ -101,9 +102,16 @@ def says_lengths(name: str) -> bool:
         name: of an argument or a key.
     """
     words = [word.lower() for word in _WORDS.findall(name)]
-    return any(
-        word in _LENGTHS or word.endswith(("len", "lens", "length", "lengths")) for word in words
-    )
+    return any(word in _LENGTHS or word.endswith(_ENDINGS) for word in words)
+
+
+def must_be_lengths(name: str) -> bool:
+    """Whether a name can be of nothing but lengths, while `n` or `tokens` can be of others.
+
+    Args:
+        name: of an argument or a key.
+    """
+    return bool(words := _WORDS.findall(name)) and words[-1].lower().endswith(_ENDINGS)
 
 
 def _is_zero(symbol: Any) -> bool:

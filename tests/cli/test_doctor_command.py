@@ -295,3 +295,33 @@ def test_the_json_of_a_clean_model_is_ok(right: str, tmp_path: Path, capsys: Cap
     path = tmp_path / "clean.json"
     assert main(["doctor", f"{right}:build", X, "--checks=M01", f"--json={path}"]) == 0
     assert json.loads(path.read_text("utf-8"))["ok"] is True
+
+
+def test_json_may_go_to_standard_output(wrong: str, capsys: Capture) -> None:
+    assert main(["doctor", f"{wrong}:build", X, "--checks=M01", "--json", "-"]) == 1
+    out, err = capsys.readouterr()
+    report = Report.from_json(out)
+    assert [finding.code for finding in report.findings] == ["M01"]
+    assert err == report.text()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_coroutine_is_closed(wrong: str, capsys: Capture) -> None:
+    assert main(["doctor", f"{wrong}:waits", X]) == 2
+    gc.collect()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        ["float[7,4,8]", "lengths[7,5,3,2]"],
+        ["float[4,7,8]", "y=float[4,9,8]", "y_lengths=lengths[9,5,3,2]"],
+        ["ids[4,3,9]<5", "lengths[9,8,2]"],
+        ["float[3,8]", "lengths[9,1,2]"],
+    ],
+    ids=["time first", "of the second", "of words", "no steps"],
+)
+def test_lengths_that_may_fit_are_taken(inputs: list[str]) -> None:
+    by_place, by_name = example_inputs([read_input(text) for text in inputs], None)
+    assert len(by_place) + len(by_name) == len(inputs)

@@ -95,7 +95,12 @@ def doctor_parser() -> CommandParser:
     output = parser.add_argument_group(
         "output", "Text is printed in any case. A folder that is missing is made."
     )
-    output.add_argument("--json", type=text, metavar="FILE", help="write it for programs")
+    output.add_argument(
+        "--json",
+        type=text,
+        metavar="FILE",
+        help="write it for programs, or - to print it; the text then goes to standard error",
+    )
     output.add_argument(
         "--html", type=text, metavar="FILE", help="write one page that needs nothing but itself"
     )
@@ -116,11 +121,20 @@ def run(arguments: Sequence[str]) -> int:
     written = {"json": lambda: report.to_json(indent=2) + "\n"}
     written |= {"html": report.to_html, "junit": report.to_junit}
     for ending in _FILES:
-        if options[ending]:
+        if options[ending] and not _is_printed(options, ending):
             write_whole(Path(options[ending]), written[ending]())
             print(f"wrote {options[ending]}", file=sys.stderr)
-    sys.stdout.write(report.text())
+    if _is_printed(options, "json"):
+        sys.stderr.write(report.text())
+        sys.stdout.write(written["json"]())
+    else:
+        sys.stdout.write(report.text())
     return 0 if report.ok else FOUND_EXIT
+
+
+def _is_printed(options: Namespace, ending: str) -> bool:
+    """Whether a report goes to standard output, which is for JSON alone."""
+    return ending == "json" and options.json == "-"
 
 
 def _check_places(options: Namespace, specs: Sequence[InputSpec]) -> None:
@@ -132,7 +146,7 @@ def _check_places(options: Namespace, specs: Sequence[InputSpec]) -> None:
     taken = {Path(options.model.rpartition(":")[0]).resolve(): "holds the model"}
     taken |= {Path(spec.path).resolve(): "is an input" for spec in specs if spec.kind == "file"}
     for ending in _FILES:
-        if not options[ending]:
+        if not options[ending] or _is_printed(options, ending):
             continue
         path = Path(options[ending])
         what = taken.get(path.resolve())

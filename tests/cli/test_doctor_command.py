@@ -1,5 +1,6 @@
 """``unrolled doctor``: the user's own model is looked at, and a mistake is explained."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -38,6 +39,10 @@ def leaves():
 
 def needy(size):
     return size
+
+
+async def waits():
+    return Classifier()
 
 
 number = 3
@@ -167,6 +172,8 @@ X = "--input=float[4,7,8]"
         (["nowhere:build", X], "there is no module 'nowhere'; give one that is there"),
         (["FILE:biuld", X], "has no 'biuld' (did you mean 'build'?); give a function"),
         (["FILE:number", X], "gives an object of type int; it should give a torch.nn.Module"),
+        (["FILE:waits", X], "gives an object of type coroutine; it should give a torch.nn.Module"),
+        (["a\u202eb\x1b.py:build", X], "aU+202EbU+001B.py: there is no such file"),
         (["FILE:broken", X], "RuntimeError: no weights here; it is called without arguments"),
         (["FILE:needy", X], "missing 1 required positional argument: 'size'"),
         (["FILE:build"], "could not be looked at: no example inputs were given"),

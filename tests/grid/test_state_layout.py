@@ -115,6 +115,8 @@ SIZES: dict[str, Any] = {"num_layers": 2, "steps": 3}
         ),
         ({"lengths": [3.0]}, TypeError, "lengths are float64; they must be integers."),
         ({"lengths": [True]}, TypeError, "lengths are bool; they must be integers."),
+        ({"lengths": "abc"}, TypeError, "lengths are text; they must be integers."),
+        ({"lengths": ["5"]}, TypeError, "lengths are text; they must be integers."),
         (
             {"lengths": [[3], [1, 2]]},
             TypeError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import unicodedata
 
 from ..errors import UnrolledError
 
@@ -24,6 +25,9 @@ _OF_THE_FILE_SYSTEM = frozenset(
 # Variables of the environment; what is wrong with one is raised where the value is first needed.
 _VARIABLES = ("UNROLLED_ENGINE ", "UNROLLED_ISA ")
 
+# How Unicode calls the characters that turn the direction of the text around them.
+_TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
+
 # Packages that are not needed by every command, and the extra that brings each.
 _EXTRAS = {
     "jsonargparse": "train",
@@ -38,7 +42,7 @@ _EXTRAS = {
 def explain_failure(failure: Exception) -> str | None:
     """One sentence for a fault the user can mend; None for a defect, which keeps its traceback."""
     if isinstance(failure, UnrolledError):
-        return " ".join(str(failure).split())
+        return _visible(" ".join(str(failure).split()))
     if isinstance(failure, ModuleNotFoundError) and failure.name is not None:
         package = failure.name.partition(".")[0]
         if package in _EXTRAS:
@@ -53,3 +57,13 @@ def explain_failure(failure: Exception) -> str | None:
         where = f"{failure.filename}: " if failure.filename else ""
         return f"{where}{reason}"
     return None
+
+
+def _visible(text: str) -> str:
+    """The text with control characters, which could disturb a terminal, spelled out."""
+    return "".join(
+        f"U+{ord(one):04X}"
+        if unicodedata.category(one) == "Cc" or unicodedata.bidirectional(one) in _TURNING
+        else one
+        for one in text
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -92,6 +93,8 @@ def _built(found: Any, given: str) -> tuple[Module, tuple[Any, ...]]:
             raise ModelError(
                 f"{_failed(f'{given}()', fault)}; it is called without arguments"
             ) from fault
+    if inspect.iscoroutine(found):
+        found.close()  # else Python warns that nobody awaited it
     if isinstance(found, tuple) and found and isinstance(found[0], Module):
         found, *rest = found
         together = len(rest) == 1 and isinstance(rest[0], tuple)

@@ -53,6 +53,12 @@ def lengths_array(lengths: Any) -> npt.NDArray[np.int64]:
     except ValueError:  # rows of unequal size
         array = np.asarray(lengths, dtype=object)
     if array.size and array.dtype.kind not in "iu":
-        kind = "not numbers of one kind and range" if array.dtype == object else array.dtype
-        raise TypeError(f"lengths are {kind}; they must be integers.")
+        raise TypeError(f"lengths are {_kind(array)}; they must be integers.")
     return array.astype(np.int64)
+
+
+def _kind(array: npt.NDArray[Any]) -> str:
+    """What came in place of integers."""
+    if array.dtype.kind in "US":
+        return "text"
+    return "not numbers of one kind and range" if array.dtype == object else str(array.dtype)

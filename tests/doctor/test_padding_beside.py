@@ -92,6 +92,23 @@ def test_nothing_is_packed_where_all_samples_are_as_long_or_packed_already() -> 
     assert packed.evidence.text.endswith("the reverse half has read 1 of 7 symbols of sample 1.")
 
 
+def test_a_layer_without_a_name_for_code_is_called_so() -> None:
+    class Numbered(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList([nn.GRU(6, 5, bidirectional=True)])
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+            result: Tensor = self.layers[0](x)[0][-1]
+            return result
+
+    (finding,) = diagnose(Numbered(), torch.randn(7, 4, 6), LENGTHS).findings
+    assert finding.repair.splitlines()[:2] == [
+        "packed = pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)",
+        "_, h_n = layer(packed)",
+    ]
+
+
 class Two(nn.Module):
     """Two layers, of which the second one's output is taken at the last step."""
 

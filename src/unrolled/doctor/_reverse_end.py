@@ -79,7 +79,8 @@ def _packing(run: LayerRun) -> str:
     """The lines that let a layer know where its samples end."""
     order = "" if run.steps_first else "batch_first=True, "
     final = "(h_n, _)" if run.cell == "lstm" else "h_n"
+    named = all(piece.isidentifier() for piece in run.module.split("."))
     return (
         f"packed = pack_padded_sequence(x, lengths.cpu(), {order}enforce_sorted=False)\n"
-        f"_, {final} = {run.module or 'layer'}(packed)\n"
+        f"_, {final} = {run.module if named else 'layer'}(packed)\n"
     )

@@ -146,6 +146,7 @@ def test_a_name_is_text_wherever_it_stands() -> None:
         assert "<b onload" not in text
         assert "\x00" not in text
         assert "\x1b" not in text
+        assert "\u202e" not in text
     assert json.loads(report.to_json())["model"] == HOSTILE
 
 

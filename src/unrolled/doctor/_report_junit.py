@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..explanation._markup import Markup, element, escaped, joined
+from ..explanation._symbol import shown_text
 from ._finding import Finding
 from ._report import Report
+from ._report_text import code_lines
 from ._report_words import place, probe, reasons, title, unlooked
 
 
@@ -31,12 +33,12 @@ def render_junit(report: Report) -> str:
         "time": f"{report.seconds:.3f}",
     }
     properties = [
-        element("property", {"name": f"assumption {place}", "value": text})
+        element("property", {"name": f"assumption {place}", "value": shown_text(text)})
         for place, text in enumerate(report.assumptions, start=1)
     ]
     suite = element(
         "testsuite",
-        {"name": f"unrolled doctor {report.model}", **numbers},
+        {"name": f"unrolled doctor {shown_text(report.model)}", **numbers},
         Markup("\n"),
         joined([*([element("properties", {}, *properties)] if properties else []), *cases]),
         Markup("\n"),
@@ -56,28 +58,45 @@ def _case(model: str, code: str, findings: list[Finding]) -> Markup:
         kind = "error" if "error" in severities else "warning"
         message = "; ".join(f"{place(one)}: {one.evidence.text}" for one in wrong)
         text = escaped("\n\n".join(map(_told, wrong)))
-        children.append(element("failure", {"message": message, "type": kind}, text))
+        children.append(element("failure", {"message": shown_text(message), "type": kind}, text))
     if notes:
         children.append(element("system-out", {}, escaped("\n\n".join(map(_told, notes)))))
     return element("testcase", _attributes(model, code), *children)
 
 
 def _skipped(model: str, code: str, why: str) -> Markup:
-    return element("testcase", _attributes(model, code), element("skipped", {"message": why}))
+    return element(
+        "testcase", _attributes(model, code), element("skipped", {"message": shown_text(why)})
+    )
 
 
 def _unseen(report: Report) -> Markup:
     why = "; ".join(reasons(report))
-    attributes = {"classname": f"unrolled.doctor.{report.model}", "name": "looked at", "time": "0"}
-    return element("testcase", attributes, element("error", {"message": why, "type": "unseen"}))
+    attributes = {
+        "classname": f"unrolled.doctor.{shown_text(report.model)}",
+        "name": "looked at",
+        "time": "0",
+    }
+    return element(
+        "testcase", attributes, element("error", {"message": shown_text(why), "type": "unseen"})
+    )
 
 
 def _attributes(model: str, code: str) -> dict[str, str]:
-    return {"classname": f"unrolled.doctor.{model}", "name": f"{code}: {title(code)}", "time": "0"}
+    return {
+        "classname": f"unrolled.doctor.{shown_text(model)}",
+        "name": f"{code}: {title(code)}",
+        "time": "0",
+    }
 
 
 def _told(finding: Finding) -> str:
-    return (
-        f"{finding.severity} in {place(finding)}\n{finding.explanation}\n"
-        f"Seen by {probe(finding)}: {finding.evidence.text}\nRepair:\n{finding.repair}"
+    return "\n".join(
+        [
+            f"{finding.severity} in {shown_text(place(finding))}",
+            shown_text(finding.explanation),
+            shown_text(f"Seen by {probe(finding)}: {finding.evidence.text}"),
+            "Repair:",
+            *code_lines(finding.repair),
+        ]
     )

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
+from ._extras import how_to_install
+
 _NEEDED_BY_LAYERS = ("torch", "jaxtyping")
 _PARTS = ("numpy", "torch", "lightning", "tokenizers", "safetensors")
 
@@ -58,7 +60,7 @@ def info() -> Info:
     choice = isa()
     missing = [part for part in _NEEDED_BY_LAYERS if _version(part) is None]
     if missing:
-        reason = f'{" and ".join(missing)} not installed: pip install "unrolled[torch]"'
+        reason = f"{' and '.join(missing)} not installed; {how_to_install('torch')}"
         engine = None
         threads = os.cpu_count() or 1
     else:

@@ -1,4 +1,4 @@
-"""The help of each command as it is printed 100 columns wide."""
+"""The help of each command as it is printed on a terminal of 80 columns."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ def help_text(name: str) -> str:
     printed = io.StringIO()
     arguments = ["--help"] if name == "unrolled" else [name, "--help"]
     with (
-        mock.patch.dict(os.environ, {"COLUMNS": "102", "NO_COLOR": "1"}),
+        mock.patch.dict(os.environ, {"COLUMNS": "80", "NO_COLOR": "1"}),
         contextlib.redirect_stdout(printed),
         contextlib.suppress(SystemExit),
     ):

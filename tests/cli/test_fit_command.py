@@ -14,6 +14,7 @@ import torch
 
 from unrolled.cli import main
 from unrolled.cli._fit import parse_fit
+from unrolled.seq2seq import TrainingInterruptedError
 
 Run = Callable[..., str]
 
@@ -42,7 +43,7 @@ def test_it_leaves_a_model_and_says_how_to_try_it(
     assert main(["fit", *few, f"--output={directory}"]) == 0
     out, err = capsys.readouterr()
     assert err == "", "piped, it is quiet"
-    assert out.startswith(f"the model is in {directory}, after 1.0 epochs\n")
+    assert out.startswith(f"trained 1.0 epochs; the best model is in {directory}\n")
     assert "development word error rate" in out
     assert out.endswith(f"try it: unrolled predict {directory}\n")
     assert (directory / "model.safetensors").exists()
@@ -82,7 +83,7 @@ def test_a_model_or_run_is_never_overwritten_unasked(
         (b"a\tA\n", ["--dev=nowhere.tsv"], "nowhere.tsv does not exist"),
         (b"a\tA\n", ["--bridge_hidden=copy", "--decoder_hidden_size=7"], "bridge"),
         (b"a\tA\n", ["--attention=dot", "--decoder_hidden_size=7"], "use 'general' instead"),
-        (b"a\tA\n", ["--resume"], "nothing to resume"),
+        (b"a\tA\n", ["--resume"], "nothing to resume; start without --resume"),
         (b"a\tA\n", ["--resume", "--overwrite"], "choose one"),
     ],
 )
@@ -95,7 +96,7 @@ def test_what_is_wrong_is_said_and_nothing_is_left(
         train.write_bytes(content)
     data = [f"--train={train}", f"--dev={dev}", f"--output={output}"]
     assert sentence in refusal(*data, *options)
-    assert not (output / "config.json").exists()
+    assert not output.exists()
 
 
 def test_resuming_another_architecture_names_what_differs(
@@ -105,6 +106,20 @@ def test_resuming_another_architecture_names_what_differs(
     assert main(["fit", *few, output]) == 0
     words = refusal(*few, output, "--resume", "--cell=gru")
     assert "cell was 'lstm' and is now 'gru'" in words
+
+
+def test_stopped_before_anything_was_saved_names_no_way_on(
+    few: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(**settings: object) -> None:
+        raise TrainingInterruptedError("training was stopped at once.", may_resume=False)
+
+    monkeypatch.setattr("unrolled.seq2seq._fit.fit", stopped)
+    assert main(["fit", *few, f"--output={tmp_path / 'model'}"]) == 130
+    assert capsys.readouterr() == ("", "unrolled fit: training was stopped at once.\n")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
@@ -123,7 +138,7 @@ def test_two_processes_train_one_model_and_say_so_once(few: list[str], tmp_path:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(f"the model is in {directory}, after 1.0 epochs") == 1
+    assert done.stdout.count(f"trained 1.0 epochs; the best model is in {directory}") == 1
     assert done.stdout.count("try it: ") == 1
 
 
@@ -153,8 +168,9 @@ def test_ctrl_c_saves_and_the_command_it_names_goes_on(
         fit.wait()
     assert (fit.returncode, out) == (130, "")
     assert "Traceback" not in err
-    assert err.count("everything is saved in") == 1
-    go_on = err.rpartition("unrolled fit ")[2].rstrip().rstrip(".")
+    assert err.count(f"everything is saved in {directory}. Go on with: unrolled fit ") == 1
+    assert "resume=True" not in err
+    go_on = err.rpartition("unrolled fit ")[2].rstrip()
     resumed = parse_fit(shlex.split(go_on))
     assert resumed.resume
     assert resumed.output == str(directory)

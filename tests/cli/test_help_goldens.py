@@ -23,7 +23,7 @@ def test_there_is_no_golden_of_nothing() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_help_is_for_people(name: str) -> None:
     text = (GOLDENS / f"{name}.txt").read_text("utf-8")
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
     for noise in ("type:", "<function", "<class", "null", "None", "Union", "%"):
         assert noise not in text
     if name != "unrolled":

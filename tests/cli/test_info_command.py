@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
-from unrolled import info
+from unrolled import info, kernels
 from unrolled.cli import main
 
 Capture = pytest.CaptureFixture[str]
@@ -17,6 +19,22 @@ Capture = pytest.CaptureFixture[str]
 def test_it_prints_what_the_library_knows(capsys: Capture) -> None:
     assert main(["info"]) == 0
     assert capsys.readouterr().out == f"{info()}\n"
+
+
+def rows(text: str) -> dict[str, str]:
+    """The lines of the table: what each is of, and what it says."""
+    return dict(re.split("  +", line, maxsplit=1) for line in text.splitlines())
+
+
+@pytest.mark.skipif(kernels.why_unavailable() is not None, reason="the page shows the kernels")
+@pytest.mark.skipif("UNROLLED_ENGINE" in os.environ, reason="the page shows the default engine")
+def test_the_documentation_shows_the_rows_and_the_engine_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
+    block = page.partition("unrolled info\n```\n\n```text\n")[2].partition("```")[0]
+    shown, printed = rows(block), rows(str(info()))
+    assert list(shown) == list(printed)
+    sets = [found["instruction set"].partition(" ")[0] for found in (shown, printed)]
+    assert shown["engine"].replace(*sets) == printed["engine"]
 
 
 def test_json_is_the_same_facts(capsys: Capture) -> None:
@@ -51,5 +69,6 @@ def test_torch_without_the_rest_of_what_layers_need(monkeypatch: pytest.MonkeyPa
     assert found.versions["torch"] is not None
     assert (found.engine, found.engine_reason) == (
         None,
-        'jaxtyping not installed: pip install "unrolled[torch]"',
+        'jaxtyping not installed; install the extra "torch": pip install ".[torch]" in a clone of '
+        "unrolled",
     )

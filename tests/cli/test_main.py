@@ -92,7 +92,7 @@ def _fail_with(failure: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     module.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "failing", module)
     monkeypatch.setitem(
-        _commands.COMMANDS, "info", _commands.Command("info", summary="", module="failing")
+        _commands.COMMANDS, "info", _commands.Command("info", "", module="failing", extra="train")
     )
 
 
@@ -107,8 +107,8 @@ def _fail_with(failure: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "m"), "m: no space left on device"),
         (
             ModuleNotFoundError("No module named 'torch'", name="torch._C"),
-            "this command needs torch, which is not installed; install it with: "
-            'pip install "unrolled[train]"',
+            'this needs torch, which is not installed; install the extra "train": '
+            'pip install ".[train]" in a clone of unrolled',
         ),
     ],
 )

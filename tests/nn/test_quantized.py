@@ -417,7 +417,8 @@ def under_grad(samples: Tensor) -> Any:
         (
             lambda: nn.GRU(3, 4).quantize("int8")(torch.zeros(1, 1, 3).double()),
             ValueError,
-            "input is torch.float64 but the weights are torch.float32",
+            r"input is torch\.float64 but the weights are torch\.float32; convert it with "
+            r"\.to\(torch\.float32\)",
         ),
         (
             lambda: nn.GRU(3, 4).quantize("int8")(torch.zeros(1, 1, 3), lengths=[2]),

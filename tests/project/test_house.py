@@ -166,7 +166,7 @@ def test_the_core_works_where_nothing_else_is_installed(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "import importlib.util\n"
-        "for name in ('torch', 'jaxtyping', 'lightning', 'jsonargparse'):\n"
+        "for name in ('torch', 'jaxtyping', 'lightning', 'rich'):\n"
         "    assert importlib.util.find_spec(name) is None, name\n"
         "import numpy as np, unrolled\n"
         "from unrolled import grid, kernels\n"
@@ -177,6 +177,12 @@ def test_the_core_works_where_nothing_else_is_installed(tmp_path: Path) -> None:
         "assert kernels.PackedMatrix(w).multiply(w).tolist() == [[3, 3], [3, 3]]\n"
         "assert main(['--help']) == 0\n"
         "assert main(['info']) == 0\n"
+        "assert main(['explain', '--cell', 'lstm', '--steps', '3']) == 0\n"
+        "assert main(['doctor', '--explain', 'M03']) == 0\n"
+        "assert main(['doctor', 'model.py:build', '--input', 'float[4,7,16]']) == 2\n"
+        "assert main(['fit', '--train=a', '--dev=b', '--output=c']) == 2\n"
+        "try:\n    import unrolled.nn\n"
+        "except ImportError as error:\n    print(error)\n"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False
@@ -184,7 +190,19 @@ def test_the_core_works_where_nothing_else_is_installed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "fit" in done.stdout
     assert re.search(r"^torch +not installed$", done.stdout, flags=re.MULTILINE)
-    assert 'none (torch and jaxtyping not installed: pip install "unrolled[torch]")' in done.stdout
+    way_out = 'install the extra "{0}": pip install ".[{0}]" in a clone of unrolled'
+    absent = "torch and jaxtyping"
+    assert f"none ({absent} not installed; {way_out.format('torch')})" in done.stdout
+    assert "3 steps" in done.stdout
+    assert "M03" in done.stdout
+    assert done.stdout.endswith(
+        f"unrolled.nn needs {absent}, which are not installed; {way_out.format('torch')}\n"
+    )
+    of_doctor, of_fit = done.stderr.splitlines()[-2:]
+    assert of_doctor.startswith("unrolled doctor: this needs torch, which is not installed; ")
+    assert of_doctor.endswith(way_out.format("torch"))
+    assert of_fit.startswith("unrolled fit: this needs ")
+    assert of_fit.endswith(way_out.format("train"))
 
 
 def test_help_imports_nothing_heavy() -> None:

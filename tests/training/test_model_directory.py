@@ -105,9 +105,10 @@ def test_the_card_has_the_scores_and_code_that_runs(
     transducer.save_pretrained("mine", scores={"WER, %": 12.345, "sources": 7})
     card = (tmp_path / "mine" / "README.md").read_text("utf-8")
     assert "| WER, % | 12.35 |\n| sources | 7 |\n" in card
-    assert "unrolled predict mine WORD" in card
+    assert "unrolled predict . WORD" in card
     assert "| encoder_hidden_size | 5 |" in card
     code = card.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir("mine")
     exec(code.replace("WORD", "abc"), {})
     assert capsys.readouterr().out == transducer.predict(["abc"])[0][0].text + "\n"
 

@@ -122,7 +122,7 @@ def test_a_stopped_run_saves_says_how_to_go_on_and_does(
     assert dead_runs[name] == {
         "signal": 0,
         "said": f"TrainingInterruptedError: training was stopped at step {step}, and everything is "
-        f"saved in {output}; the same call with resume=True goes on from there.",
+        f"saved in {output}. The same call with resume=True goes on from there.",
     }
     assert checkpoint(output)["progress"]["step"] == step
     assert_same_end(three_epochs(pairs, output, resume=True), whole_run)

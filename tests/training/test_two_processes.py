@@ -75,7 +75,7 @@ def test_the_card_is_of_the_model_that_was_kept(whole_run: tuple[Path, Ends], pa
     )
     assert scores.word_error_rate == float(best["dev_wer"])
     card = (output / "README.md").read_text("utf-8")
-    assert f"| epochs trained | {float(best['epoch']):.2f} |" in card
+    assert f"| epochs trained until this best model | {float(best['epoch']):.2f} |" in card
     assert f"{scores.symbol_error_rate:.2f}" in card
 
 
@@ -97,7 +97,7 @@ def test_killed_stopped_and_resumed_they_end_where_they_would_have(
     assert code == 0
     assert [end["error"] for end in ends] == 2 * [
         f"TrainingInterruptedError: training was stopped at step 13, and everything is saved in "
-        f"{output}; the same call with resume=True goes on from there."
+        f"{output}. The same call with resume=True goes on from there."
     ]
     assert checkpoint(output)["progress"]["step"] == 13
 

@@ -10,11 +10,12 @@ from typing import cast
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: its name, its line in the help, and the module that has its ``run``."""
+    """A command: its name, its line in the help, the module of its ``run``, the extra it needs."""
 
     name: str
     summary: str
     module: str
+    extra: str = "torch"
 
     def run(self, arguments: Sequence[str]) -> int:
         """Import the command's module, run it on the arguments, and give its exit code."""
@@ -24,8 +25,15 @@ class Command:
 
 SECTIONS: dict[str, tuple[Command, ...]] = {
     "Train a model that maps strings to strings, use it, and look inside": (
-        Command("fit", "train an encoder-decoder from a TSV file or a ready task", "._fit"),
-        Command("evaluate", "score a model on a TSV, decoding freely: PER and WER", "._evaluate"),
+        Command(
+            "fit", "train an encoder-decoder from a TSV file or a ready task", "._fit", "train"
+        ),
+        Command(
+            "evaluate",
+            "score a model on a TSV, decoding freely: PER and WER",
+            "._evaluate",
+            "train",
+        ),
         Command("predict", "decode words, a file, a pipe, or what you type", "._predict"),
         Command(
             "explain",

@@ -31,15 +31,16 @@ def doctor_parser() -> CommandParser:
         "       unrolled doctor --explain CODE\n"
         "       unrolled doctor --list",
         description="Look for thirty known mistakes in a PyTorch model with recurrent layers, "
-        "anybody's: the\nwrong state taken, samples mixed, padding read, a state lost or kept. The "
-        "model is run on\nan example, and nothing about it has to be known.\n\n"
-        "MODEL is a name in your own code, and that code is RUN: my_model.py:build or\n"
+        "anybody's: the wrong state taken, samples mixed, padding read, a state lost or kept. The "
+        "model is run on an example, and nothing about it has to be known.\n\n"
+        "MODEL is a name in your own code, and that code is RUN: my_model.py:build or "
         "package.module:Classifier, where the name is a module, a class of one, or a function "
-        "that\nreturns a module or (module, example inputs). It is called without arguments.\n\n"
-        "Exit code: 0 where nothing worse than a note was found, 1 where something was, 2 where\n"
+        "that returns a module or (module, example inputs). It is called without arguments.\n\n"
+        "Exit code: 0 where nothing worse than a note was found, 1 where something was, 2 where "
         "the model could not be looked at.",
         examples='  unrolled doctor my_model.py:build --input "float[4,7,16]"\n'
-        '  unrolled doctor my_model.py:Tagger --input "ids[4,7]<100" --input "lengths[7,5,3,2]"\n'
+        '  unrolled doctor my_model.py:Tagger --input "ids[4,7]<100" \\\n'
+        '    --input "lengths[7,5,3,2]"\n'
         "  unrolled doctor my_model.py:build --input batch.npz --html doctor.html\n"
         "  unrolled doctor --explain M03",
     )
@@ -55,7 +56,7 @@ def doctor_parser() -> CommandParser:
     example = parser.add_argument_group(
         "the example",
         "What the model is called with. Three samples or more, of four steps or more, and of "
-        "different\n  lengths where the model takes lengths, show most.",
+        "different lengths where the model takes lengths, show most.",
     )
     example.add_argument(
         "--input",

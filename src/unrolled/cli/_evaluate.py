@@ -26,7 +26,7 @@ def evaluate_parser() -> CommandParser:
         "evaluate",
         usage="MODEL TSV [options]",
         description="Score a model on a TSV. The model decodes on its own, it never sees a "
-        "target. A source\nwith several lines has several references; matching any of them is "
+        "target. A source with several lines has several references; matching any of them is "
         "right.",
         examples="  unrolled evaluate runs/g2p data/g2p/test.tsv\n"
         "  unrolled evaluate runs/g2p data/g2p/test.tsv --beam_size 5 --json",

@@ -28,10 +28,10 @@ def explain_parser() -> CommandParser:
         usage="MODEL TEXT [TEXT ...] [options]\n"
         "       unrolled explain --cell CELL --steps N [--select EXPRESSION] [options]",
         description="Show the run of a trained model on each text: the grid of its states, layers "
-        "by time,\nwith output and hidden_state marked; the bridge from encoder to decoder; where "
-        "the\nattention looked; what was predicted.\n\n"
+        "by time, with output and hidden_state marked; the bridge from encoder to decoder; where "
+        "the attention looked; what was predicted.\n\n"
         "Or, without a model, which states a tensor of any recurrent stack holds: what output[:, "
-        "-1]\nreally takes, in PyTorch, Keras, ONNX or Flax, and whether that is a known trap.",
+        "-1] really takes, in PyTorch, Keras, ONNX or Flax, and whether that is a known trap.",
         examples="  unrolled explain runs/g2p zendaya\n"
         "  unrolled explain runs/g2p zendaya brexit --html report.html\n"
         "  unrolled explain runs/g2p zendaya --values forget_gate \\\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import unicodedata
 
+from .._extras import how_to_install
 from ..errors import UnrolledError
 
 _OF_THE_FILE_SYSTEM = frozenset(
@@ -28,28 +29,23 @@ _VARIABLES = ("UNROLLED_ENGINE ", "UNROLLED_ISA ")
 # How Unicode calls the characters that turn the direction of the text around them.
 _TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
 
-# Packages that are not needed by every command, and the extra that brings each.
-_EXTRAS = {
-    "jsonargparse": "train",
-    "lightning": "train",
-    "rapidfuzz": "train",
-    "rich": "train",
-    "torch": "train",
-    "yaml": "train",
-}
+# Packages that extras bring.
+_OF_EXTRAS = frozenset(("jaxtyping", "lightning", "rapidfuzz", "rich", "tensorboardX", "torch"))
 
 
-def explain_failure(failure: Exception) -> str | None:
-    """One sentence for a fault the user can mend; None for a defect, which keeps its traceback."""
+def explain_failure(failure: Exception, extra: str) -> str | None:
+    """One sentence for a fault the user can mend; None for a defect, which keeps its traceback.
+
+    Args:
+        failure: what went wrong.
+        extra: the extra that brings all that the command needs.
+    """
     if isinstance(failure, UnrolledError):
         return _visible(" ".join(str(failure).split()))
     if isinstance(failure, ModuleNotFoundError) and failure.name is not None:
         package = failure.name.partition(".")[0]
-        if package in _EXTRAS:
-            return (
-                f"this command needs {package}, which is not installed; install it with: "
-                f'pip install "unrolled[{_EXTRAS[package]}]"'
-            )
+        if package in _OF_EXTRAS:
+            return f"this needs {package}, which is not installed; {how_to_install(extra)}"
     if isinstance(failure, ValueError) and str(failure).startswith(_VARIABLES):
         return str(failure)
     if isinstance(failure, OSError) and failure.errno in _OF_THE_FILE_SYSTEM:

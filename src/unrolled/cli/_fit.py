@@ -53,7 +53,9 @@ def run(arguments: Sequence[str]) -> int:
     """Train, and say where the model is and how good it was on the dev data."""
     options = parse_fit(arguments)
     output = Path(options.output)
-    if _is_first_process() and not options.resume and not options.overwrite:
+    if options.resume:
+        _check_resumable(output)
+    elif _is_first_process() and not options.overwrite:
         _refuse_to_overwrite(output, arguments)
     train, dev = _data(options)
 
@@ -68,12 +70,13 @@ def run(arguments: Sequence[str]) -> int:
     except TrainingInterruptedError as interrupt:
         if not _is_first_process():
             return 0  # the first one says it, and Lightning ends it where another one fails
-        raise KeyboardInterrupt(f"{interrupt} {_go_on(arguments)}") from None
+        way_on = f" Go on with: {_resuming(arguments)}" if interrupt.may_resume else ""
+        raise KeyboardInterrupt(f"{interrupt.what}{way_on}") from None
     except MisconfigurationException as fault:
         raise UsageError(f"this machine cannot train that way: {fault}") from fault
     if not _is_first_process():
         return 0
-    print(f"the model is in {result.output}, after {result.epochs:.1f} epochs")
+    print(f"trained {result.epochs:.1f} epochs; the best model is in {result.output}")
     for name, value in result.scores.items():
         print(f"  {name}: {value:.2f}" if isinstance(value, float) else f"  {name}: {value}")
     print(f"try it: unrolled predict {shlex.quote(str(result.output))}")
@@ -94,11 +97,18 @@ def _data(options: Namespace) -> tuple[str, str]:
     return str(parts.train), str(parts.dev)
 
 
+def _check_resumable(output: Path) -> None:
+    if not (output / "checkpoints").exists():
+        raise UsageError(
+            f"{output} holds no training run, so there is nothing to resume; start without --resume"
+        )
+
+
 def _refuse_to_overwrite(output: Path, arguments: Sequence[str]) -> None:
     if (output / "checkpoints").exists():
         raise UsageError(
-            f"{output} holds a training run already; {_go_on(arguments)}, or start again with "
-            "--overwrite"
+            f"{output} holds a training run already; go on with: {_resuming(arguments)}, or start "
+            "again with --overwrite"
         )
     if (output / "config.json").exists():
         raise UsageError(
@@ -106,9 +116,9 @@ def _refuse_to_overwrite(output: Path, arguments: Sequence[str]) -> None:
         )
 
 
-def _go_on(arguments: Sequence[str]) -> str:
+def _resuming(arguments: Sequence[str]) -> str:
     given = [argument for argument in arguments if argument not in ("--resume", "--overwrite")]
-    return f"go on with: unrolled fit {shlex.join([*given, '--resume'])}"
+    return f"unrolled fit {shlex.join([*given, '--resume'])}"
 
 
 def _task_of(arguments: Sequence[str]) -> str | None:

@@ -19,10 +19,11 @@ def fit_parser() -> CommandParser:
         "fit",
         usage="(--task NAME | --train TSV --dev TSV) --output DIR [options]",
         description="Train an attentional encoder-decoder on pairs of strings and save it as a "
-        "model directory.\nOptions come from the task, then from --config, then from the command "
-        "line; the last word wins.",
+        "model directory. A setting of the task counts least, then one of the --config file, and "
+        "one given on the command line after it counts most.",
         examples="  unrolled fit --task g2p --output runs/g2p\n"
-        "  unrolled fit --train train.tsv --dev dev.tsv --output runs/mine --max_minutes 10\n"
+        "  unrolled fit --train train.tsv --dev dev.tsv --max_minutes 10 \\\n"
+        "    --output runs/mine\n"
         "  unrolled fit --config recipes/g2p.yaml --output runs/g2p --seed 2\n"
         "  unrolled fit --task g2p --output runs/g2p --resume",
     )

@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # makes training many times slower; asleep they lose next to nothing.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if arguments is None else arguments)
-    name = f"unrolled {given[0]}" if given and given[0] in COMMANDS else "unrolled"
+    command = COMMANDS.get(given[0]) if given else None
+    name = "unrolled" if command is None else f"unrolled {command.name}"
     try:
         code = _run(given)
         sys.stdout.flush()
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return INTERRUPT_EXIT
     except Exception as failure:
-        sentence = explain_failure(failure)
+        sentence = explain_failure(failure, "torch" if command is None else command.extra)
         if sentence is None:
             raise
         print(f"{name}: {sentence}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, Action
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NoReturn
@@ -13,9 +13,19 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from ..errors import UsageError
 from ._nearest import nearest
 
+_EXAMPLES = "examples:\n"
 
-class _Formatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
-    """Says the default of an option in brackets, where it has one that tells something."""
+
+class _Formatter(DefaultHelpFormatter):
+    """Says defaults that tell something, and wraps all but examples to the terminal's width."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith(_EXAMPLES):
+            return text
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(
+            super(_Formatter, self)._fill_text(paragraph, width, indent) for paragraph in paragraphs
+        )
 
     def _get_help_string(self, action: Action) -> str:
         words = action.help or ""
@@ -39,7 +49,7 @@ class CommandParser(ArgumentParser):
             prog=f"unrolled {name}",
             usage=f"unrolled {name} {usage}",
             description=description,
-            epilog=f"examples:\n{examples}",
+            epilog=_EXAMPLES + examples,
             formatter_class=_Formatter,
             allow_abbrev=False,
             exit_on_error=False,
@@ -52,8 +62,8 @@ class CommandParser(ArgumentParser):
             "--config",
             action="config",
             metavar="FILE",
-            help="YAML file with any of these options by name; options given on the command "
-            "line after it go before it",
+            help="YAML file with any of these options by name. An option given after --config wins "
+            "over the file; the file wins over one given before it",
         )
         for action in self._actions:
             if "--print_config" in action.option_strings:

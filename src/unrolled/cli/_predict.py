@@ -29,8 +29,8 @@ def predict_parser() -> CommandParser:
         "predict",
         usage="MODEL [WORD ...] [options]",
         description="Decode with a trained model. The texts are the words given, or the lines of "
-        "--file,\nor of standard input when that is a pipe; on a terminal, you are asked for one "
-        "at a\ntime. Each answer is a line: the text, a tab, its prediction.",
+        "--file, or of standard input when that is a pipe; on a terminal, you are asked for one "
+        "at a time. Each answer is a line: the text, a tab, its prediction.",
         examples="  unrolled predict runs/g2p zendaya brexit\n"
         "  unrolled predict runs/g2p --file words.txt --n_best 3 --scores > answers.tsv\n"
         "  cat words.txt | unrolled predict runs/g2p | head",

@@ -1,5 +1,6 @@
 """Recurrent layers in PyTorch whose every state can be seen by name."""
 
+from . import _requirements  # noqa: F401  must come first
 from ._additive_attention import AdditiveAttention as AdditiveAttention
 from ._attention import Attended as Attended
 from ._attention import Attention as Attention

@@ -75,7 +75,7 @@ def check_type(tensor: Tensor, *, name: str, like: Tensor) -> None:
     if tensor.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
         raise ValueError(
             f"{name} is {tensor.dtype} but the weights are {like.dtype}; "
-            f"convert one of them with .to()."
+            f"convert it with .to({like.dtype})."
         )
 
 

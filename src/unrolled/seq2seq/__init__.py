@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import _requirements  # noqa: F401  must come first
 from ._architecture import Architecture as Architecture
 from ._architecture import build as build
 from ._batch import Batch as Batch

@@ -23,6 +23,7 @@ from ._checkpoint import differences, load_checkpoint
 from ._columns import Columns
 from ._data_module import PairsDataModule, SymbolRule
 from ._directory_lock import directory_lock
+from ._empty_folders import empty_folders_removed
 from ._lightning_module import DivergenceError, TrainingModule
 from ._optimization import Optimization
 from ._progress import Progress
@@ -250,12 +251,14 @@ def fit(
     say = report or (console.print if draws else _say_nothing)
     _check_strategy(trainer, strategy)
     processes = trainer.num_devices * trainer.num_nodes
+    cache_dir = output / "corpus"
     # Held from before the checkpoint is read, or another run might still write a newer one.
-    with directory_lock(output) if is_first else nullcontext():
+    lock = directory_lock(output) if is_first else nullcontext()
+    with empty_folders_removed(cache_dir), lock:
         data = PairsDataModule(
             train,
             dev,
-            cache_dir=output / "corpus",
+            cache_dir=cache_dir,
             columns=Columns(source_column, target_column, delimiter, header),
             source_rule=SymbolRule(
                 source_symbols, source_separator, source_vocab_size, source_lowercase
@@ -332,8 +335,8 @@ def fit(
                 run.leave()
         if run.was_stopped:
             raise TrainingInterruptedError(
-                f"training was stopped at step {state.step}, and everything is saved in {output}; "
-                "the same call with resume=True goes on from there."
+                f"training was stopped at step {state.step}, and everything is saved in {output}.",
+                may_resume=True,
             )
         epochs = state.epoch + state.position / len(data.batches)
         return FitResult(output, state.step, epochs, state.seconds, run.best_scores)

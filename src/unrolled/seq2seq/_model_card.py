@@ -35,14 +35,16 @@ A recurrent encoder-decoder with attention, trained with unrolled.
 {table}
 ## Use
 
+In this directory (elsewhere, give its path in place of the dot):
+
 ```
-unrolled predict {name} WORD
+unrolled predict . WORD
 ```
 
 ```python
 import unrolled
 
-model = unrolled.from_pretrained("{name}")
+model = unrolled.from_pretrained(".")
 print(model.predict(["WORD"])[0][0].text)
 ```
 

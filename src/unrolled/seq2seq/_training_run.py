@@ -26,7 +26,18 @@ _LOG_STEPS = 50
 
 
 class TrainingInterruptedError(TrainingError):
-    """Training was stopped by the user; says what is saved."""
+    """Training was stopped by the user.
+
+    Args:
+        what: a sentence about where it stopped and what is saved.
+        may_resume: whether there is a checkpoint to go on from.
+    """
+
+    def __init__(self, what: str, *, may_resume: bool) -> None:
+        way_on = " The same call with resume=True goes on from there." if may_resume else ""
+        super().__init__(what + way_on)
+        self.what = what
+        self.may_resume = may_resume
 
 
 class TrainingRun(lightning.Callback):
@@ -183,8 +194,8 @@ class TrainingRun(lightning.Callback):
 
     def _stop_at_once(self) -> None:
         raise TrainingInterruptedError(
-            f"training was stopped at once. {self.what_is_saved()} The same call with resume=True "
-            "goes on from there."
+            f"training was stopped at once. {self.what_is_saved()}",
+            may_resume=self.saved_at is not None,
         )
 
     def _agree(self, trainer: lightning.Trainer, module: TrainingModule) -> bool:
@@ -272,7 +283,7 @@ class TrainingRun(lightning.Callback):
             "development symbol error rate, %": scores.symbol_error_rate,
             "development loss, nats per symbol": loss,
             "development sources": scores.sources,
-            "epochs trained": epoch,
+            "epochs trained until this best model": epoch,
         }
 
 

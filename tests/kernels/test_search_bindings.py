@@ -258,6 +258,8 @@ WITHOUT_END = textwrap.dedent("""
     import numpy as np
     from test_search_bindings import DECODER, GIVEN, found
 
+    # Whoever runs in the background may have been started with the signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threads, limits = int(sys.argv[2]), np.array([int(limit) for limit in sys.argv[3:]])
     bias = DECODER.vocabulary_bias.copy()
     bias[2] = -1e9

@@ -301,3 +301,17 @@ def test_a_projection_that_is_watched_is_run_itself() -> None:
     bridge.projections["hidden_l0"].register_forward_hook(lambda *_: torch.zeros(6, 5))
     with torch.inference_mode():
         assert not bridge(torch.ones(1, 6, 4))[0].any()
+
+
+class Doubled(torch.nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+def test_a_projection_of_somebody_s_own_is_run_itself() -> None:
+    bridge = Bridge(StackShape("gru", 3, 4), StackShape("gru", 3, 5), hidden="project")
+    h = torch.randn(1, 6, 4)
+    for own in (Doubled(4, 5), torch.nn.Linear(4, 5, bias=False)):
+        bridge.projections["hidden_l0"] = own
+        with torch.inference_mode():
+            torch.testing.assert_close(bridge(h)[0][0], own(h[0]).tanh())

@@ -170,10 +170,10 @@ def _multiplied(projection: nn.Module, joined: Tensor) -> Tensor:
 
     There a sample does not depend on its batch mates, bit for bit.
     """
-    if isinstance(projection, nn.Linear) and not is_watched(projection):
-        weight, bias = projection.weight, projection.bias
-        if may_call_kernels([joined, weight, bias]):
-            packed = PackedMatrix(weight.detach().numpy(), bias.detach().numpy())
+    if type(projection) is nn.Linear and not is_watched(projection):
+        parameters = list(projection.parameters())  # the weight, and the bias where there is one
+        if may_call_kernels([joined, *parameters]):
+            packed = PackedMatrix(*(parameter.detach().numpy() for parameter in parameters))
             return torch.from_numpy(packed.multiply(joined.detach().numpy()))
     found: Tensor = projection(joined)
     return found

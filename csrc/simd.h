@@ -6,6 +6,12 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 // The loops over rows and vectors must be gone, or their values do not stay in registers.
 #define UNROLLED_UNROLL _Pragma("GCC unroll 8")
 
@@ -63,69 +69,110 @@ inline To bits(From value) {
   return same;
 }
 
-// 2 to the power of whole numbers from -126 to 127.
-inline Vector power_of_two(Integers exponent) {
-  return bits<Vector>((bits<Words>(exponent) + 127u) << 23);
+// NaN passes both.
+inline Vector at_most(float bound, Vector x) {
+#if defined(__AVX512F__)
+  return bits<Vector>(_mm512_min_ps(_mm512_set1_ps(bound), bits<__m512>(x)));
+#else
+  const Vector bounds = broadcast(bound);
+  return bounds < x ? bounds : x;
+#endif
 }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2, and e to the power of x is 2^n (1 + rest); not for x beyond
-// -104 and 89. The polynomial in r is that of Cephes' expf (Moshier).
-struct Exponential {
-  Vector rest;
-  Integers n;
+inline Vector at_least(float bound, Vector x) {
+#if defined(__AVX512F__)
+  return bits<Vector>(_mm512_max_ps(_mm512_set1_ps(bound), bits<__m512>(x)));
+#else
+  const Vector bounds = broadcast(bound);
+  return bounds > x ? bounds : x;
+#endif
+}
 
-  explicit Exponential(Vector x) {
+// x = n ln 2 + r with |r| <= ln 2 / 2, so that e^x is 2^n e^r; not for x beyond -104 and 104. With
+// 2 `Shares` both x and r are halves of what is meant.
+template <int Shares>
+struct Reduced {
+  Vector shifted, r;
+
+  explicit Reduced(Vector x) {
     // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low bits.
-    const Vector shifted = x * 1.44269504088896341f + 12582912.0f;
-    n = bits<Integers>(bits<Words>(shifted) - 0x4b400000u);  // unsigned: NaN may wrap around
+    shifted = x * (Shares * 1.44269504088896341f) + 12582912.0f;
     const Vector whole = shifted - 12582912.0f;
-    const Vector high = x - whole * 0.693359375f, low = whole * 2.12194440e-4f;
-    const Vector r = high + low;
-    const Vector lost = (high - r) + low;  // by rounding r
-    Vector sum = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    sum = sum * r + 8.3334519073e-3f;
-    sum = sum * r + 4.1665795894e-2f;
-    sum = sum * r + 1.6666665459e-1f;
-    sum = sum * r + 5.0000001201e-1f;
-    rest = (sum * (r * r) + lost) + r;
+    r = (x - whole * (0.693359375f / Shares)) + whole * (2.12194440e-4f / Shares);
   }
 
-  Vector value() const {
-    const Integers half = n >> 1;  // twice half the power, since the whole may be no normal float
-    return (rest + 1.0f) * power_of_two(half) * power_of_two(n - half);
+  // Unsigned, because of NaN these may wrap around.
+  Words n() const { return bits<Words>(shifted) - 0x4b400000u; }
+  // 2 to the power of n + more, which must be from -126 to 127.
+  Vector power_of_two(int more) const {
+    return bits<Vector>((bits<Words>(shifted) + (127u - 0x4b400000u + more)) << 23);
   }
 };
 
+// e^r - 1 = r + r^2 (k2 + k3 r + k4 r^2 + k5 r^3 + k6 r^4) for |r| <= ln 2 / 2: of all such
+// polynomials, the one whose largest relative error is the least (2^-26).
+inline constexpr float k2 = 0.5f, k3 = 1.6666543484e-1f, k4 = 4.1666280478e-2f,
+                       k5 = 8.3666108549e-3f, k6 = 1.3946497347e-3f;
+
+inline Vector power_less_one(Vector r) {
+  Vector sum = r * k6 + k5;
+  sum = sum * r + k4;
+  sum = sum * r + k3;
+  sum = sum * r + k2;
+  return sum * (r * r) + r;
+}
+
 // What is too large becomes infinity, what is too small 0, by way of the denormals; NaN stays NaN.
 inline Vector exponential(Vector x) {
-  x = x > 89.0f ? broadcast(89.0f) : x;
-  x = x < -104.0f ? broadcast(-104.0f) : x;
-  return Exponential(x).value();
+  const Reduced<1> power(at_most(89.0f, at_least(-104.0f, x)));
+  // Twice half the power of two, since the whole may be no normal float.
+  const Integers n = bits<Integers>(power.n()), half = n >> 1;
+  const auto power_of_two = [](Integers exponent) {
+    return bits<Vector>((bits<Words>(exponent) + 127u) << 23);
+  };
+  return (power_less_one(power.r) + 1.0f) * power_of_two(half) * power_of_two(n - half);
 }
 
-// Within 2 ulp. Far below 0 it is e to the power of x, where that of -x would be infinite.
+// 1 / (1 + e^-x), within 2 ulp. Both parts of the fraction are 2^-24 of what they are, or the lower
+// one would be infinite where the whole is not 0 yet.
 inline Vector sigmoid(Vector x) {
-  x = x < -104.0f ? broadcast(-104.0f) : x;
-  x = x > 30.0f ? broadcast(30.0f) : x;  // where it is 1
-  const Exponential power(x < -80.0f ? x : -x);
-  const Vector scale = power_of_two(power.n);
+  constexpr float one = 0x1p-24f;
+  const Reduced<1> power(-at_most(30.0f, at_least(-104.0f, x)));  // from 30 on it is 1
+  const Vector scale = power.power_of_two(-24);
   // Not 1 + e^-x, which rounds once more: the small parts are added first.
-  const Vector usual = 1.0f / ((scale * power.rest + 1.0f) + scale);
-  return x < -80.0f ? power.value() : usual;
+  return one / ((scale * power_less_one(power.r) + one) + scale);
 }
 
-// Within 2 ulp; the polynomial for small x is that of Cephes' tanhf (Moshier).
+// 1.5 a + b, rounded once, which no choice of the compiler may change.
+inline Vector one_and_a_half_and(Vector a, Vector b) {
+#if defined(__AVX512F__)
+  return bits<Vector>(_mm512_fmadd_ps(bits<__m512>(a), _mm512_set1_ps(1.5f), bits<__m512>(b)));
+#elif defined(__FMA__)
+  return bits<Vector>(_mm256_fmadd_ps(bits<__m256>(a), _mm256_set1_ps(1.5f), bits<__m256>(b)));
+#elif defined(__aarch64__)
+  return bits<Vector>(vfmaq_n_f32(bits<float32x4_t>(b), bits<float32x4_t>(a), 1.5f));
+#else
+  const Vector half = a * 0.5f, sum = a + half, lost = (a - sum) + half;
+  return sum + (lost + b);
+#endif
+}
+
+// (e^2x - 1) / (e^2x + 1), within 2 ulp. Both parts of the fraction are 3/4 of what they are: the
+// lower one is rounded, and least in proportion where it begins at 1.5.
 inline Vector hyperbolic_tangent(Vector x) {
   const Integers sign = bits<Integers>(x) & static_cast<std::int32_t>(0x80000000);
   const Vector size = bits<Vector>(bits<Integers>(x) & 0x7fffffff);
-  const Vector square = x * x;
-  Vector sum = square * -5.70498872745e-3f + 2.06390887954e-2f;
-  sum = sum * square - 5.37397155531e-2f;
-  sum = sum * square + 1.33314422036e-1f;
-  sum = sum * square - 3.33332819422e-1f;
-  const Vector small = size + size * (square * sum);
-  const Vector large = 1.0f - 2.0f / (exponential(size + size) + 1.0f);
-  return bits<Vector>(bits<Integers>(size < 0.625f ? small : large) | sign);
+  const Reduced<2> power(at_most(10.0f, size));  // from 10 on it is 1
+  const Vector r = power.r;
+  // 3/4 of e^2r - 1.
+  Vector sum = r * (48.0f * k6) + 24.0f * k5;
+  sum = sum * r + 12.0f * k4;
+  sum = sum * r + 6.0f * k3;
+  sum = sum * r + 3.0f * k2;
+  const Vector rest = one_and_a_half_and(r, sum * (r * r));
+  const Vector scale = power.power_of_two(0);
+  const Vector upper = scale * rest + (scale * 0.75f - 0.75f);
+  return bits<Vector>(bits<Integers>(upper / (upper + 1.5f)) | sign);
 }
 
 }  // namespace unrolled::UNROLLED_ISA

@@ -14,7 +14,9 @@ namespace unrolled::UNROLLED_ISA {
 
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 256;
+// Of the products over all rows: rows and, of the gradients, columns that are packed at once. A
+// line of the cache is whole columns.
+constexpr std::size_t kRowsAtOnce = 256, kColumnsAtOnce = 8 * kRows;
 
 std::size_t slot_size(const LayerSize& size) { return panels_of(size.units) * kPanel; }
 
@@ -178,19 +180,17 @@ void run(const Backward& task) {
   }
 }
 
-// c[row][0..here) += sum over k of a[k][row] * panel[k]: an outer product at each k.
+// c[row][0..here) += sum over k of a[k][row] * panel[k]: an outer product at each k. What it is
+// added to is read last, when it has come from memory.
 template <int Rows>
 void add_outer(const float* a, const float* panel, std::size_t count, float* c,
                std::size_t c_stride, std::size_t here) {
-  Vector sums[Rows][kPanelVectors];
   UNROLLED_UNROLL
   for (int r = 0; r < Rows; ++r) {
     UNROLLED_UNROLL
-    for (int v = 0; v < kPanelVectors; ++v) {
-      const std::size_t at = v * kWidth;
-      sums[r][v] = load_some(c + r * c_stride + at, at < here ? here - at : 0);
-    }
+    for (int v = 0; v < kPanelVectors; ++v) __builtin_prefetch(c + r * c_stride + v * kWidth, 1);
   }
+  Vector sums[Rows][kPanelVectors]{};
   for (std::size_t k = 0; k < count; ++k) {
     Vector values[kPanelVectors];
     UNROLLED_UNROLL
@@ -207,7 +207,9 @@ void add_outer(const float* a, const float* panel, std::size_t count, float* c,
     UNROLLED_UNROLL
     for (int v = 0; v < kPanelVectors; ++v) {
       const std::size_t at = v * kWidth;
-      if (at < here) store_some(c + r * c_stride + at, sums[r][v], here - at);
+      if (at >= here) continue;
+      float* const to = c + r * c_stride + at;
+      store_some(to, load_some(to, here - at) + sums[r][v], here - at);
     }
   }
 }
@@ -280,6 +282,35 @@ void input_gradient(const LayerSize& size, const float* packed, const float* con
   }
 }
 
+// Panels of some rows of values, k innermost, as `accumulate` reads weights. Row by row, as they
+// lie in memory.
+void pack_values(const float* const* values, std::size_t rows, std::size_t depth, float* packed) {
+  const std::size_t whole = depth / kPanel, rest = depth - whole * kPanel;
+  for (std::size_t k = 0; k < rows; ++k) {
+    float* to = packed + k * kPanel;
+    for (std::size_t panel = 0; panel < whole; ++panel, to += kRowsAtOnce * kPanel) {
+      std::memcpy(to, values[k] + panel * kPanel, kPanel * sizeof(float));
+    }
+    if (rest == 0) continue;
+    std::memset(to, 0, kPanel * sizeof(float));
+    std::memcpy(to, values[k] + whole * kPanel, rest * sizeof(float));
+  }
+}
+
+// Columns of the gradients in blocks of as many as stay in registers, k innermost.
+void pack_columns(const float* const* grads, std::size_t rows, std::size_t first,
+                  std::size_t columns, float* packed) {
+  const std::size_t whole = columns / kRows, rest = columns - whole * kRows;
+  for (std::size_t k = 0; k < rows; ++k) {
+    const float* from = grads[k] + first;
+    float* to = packed + k * kRows;
+    for (std::size_t block = 0; block < whole; ++block, from += kRows, to += kRowsAtOnce * kRows) {
+      std::memcpy(to, from, kRows * sizeof(float));
+    }
+    std::memcpy(to, from, rest * sizeof(float));
+  }
+}
+
 // Rows are taken a few at a time, so that the packed values of all of them stay in the cache
 // while every column of the gradients passes.
 void weight_gradient(const float* const* grads, const float* const* values, std::size_t rows,
@@ -288,24 +319,20 @@ void weight_gradient(const float* const* grads, const float* const* values, std:
   static constexpr AddOuter blocks[] = {add_outer<1>, add_outer<2>, add_outer<3>,
                                         add_outer<4>, add_outer<5>, add_outer<6>};
   const std::size_t panels = panels_of(depth);
-  float* const packed_values = scratch + kRowsAtOnce * kRows;
+  float* const packed_values = scratch + kRowsAtOnce * kColumnsAtOnce;
   for (std::size_t first = 0; first < rows; first += kRowsAtOnce) {
     const std::size_t count = smaller(kRowsAtOnce, rows - first);
-    for (std::size_t panel = 0; panel < panels; ++panel) {
-      const std::size_t here = smaller(kPanel, depth - panel * kPanel);
-      float* to = packed_values + panel * kRowsAtOnce * kPanel;
-      for (std::size_t k = 0; k < count; ++k, to += kPanel) {
-        if (here < kPanel) std::memset(to, 0, kPanel * sizeof(float));
-        std::memcpy(to, values[first + k] + panel * kPanel, here * sizeof(float));
-      }
-    }
+    pack_values(values + first, count, depth, packed_values);
     for (std::size_t column = 0; column < columns; column += kRows) {
-      const std::size_t block = smaller(kRows, columns - column);
-      for (std::size_t k = 0; k < count; ++k) {
-        std::memcpy(scratch + k * kRows, grads[first + k] + column, block * sizeof(float));
+      const std::size_t in_scratch = column % kColumnsAtOnce;
+      if (in_scratch == 0) {
+        pack_columns(grads + first, count, column, smaller(kColumnsAtOnce, columns - column),
+                     scratch);
       }
+      const std::size_t block = smaller(kRows, columns - column);
       for (std::size_t panel = 0; panel < panels; ++panel) {
-        blocks[block - 1](scratch, packed_values + panel * kRowsAtOnce * kPanel, count,
+        blocks[block - 1](scratch + in_scratch * kRowsAtOnce,
+                          packed_values + panel * kRowsAtOnce * kPanel, count,
                           weight + column * depth + panel * kPanel, depth,
                           smaller(kPanel, depth - panel * kPanel));
       }
@@ -314,7 +341,7 @@ void weight_gradient(const float* const* grads, const float* const* values, std:
 }
 
 std::size_t weight_gradient_scratch(std::size_t depth) {
-  return kRowsAtOnce * (kRows + panels_of(depth) * kPanel);
+  return kRowsAtOnce * (kColumnsAtOnce + panels_of(depth) * kPanel);
 }
 
 void bias_gradient(const float* const* grads, std::size_t rows, std::size_t columns, float* bias) {

@@ -69,10 +69,14 @@ inline To bits(From value) {
   return same;
 }
 
+#if defined(__AVX512F__)
+inline constexpr __mmask16 all = 0xffff;  // GCC 12 warns of the forms without a mask
+#endif
+
 // NaN passes both.
 inline Vector at_most(float bound, Vector x) {
 #if defined(__AVX512F__)
-  return bits<Vector>(_mm512_min_ps(_mm512_set1_ps(bound), bits<__m512>(x)));
+  return bits<Vector>(_mm512_maskz_min_ps(all, _mm512_set1_ps(bound), bits<__m512>(x)));
 #else
   const Vector bounds = broadcast(bound);
   return bounds < x ? bounds : x;
@@ -81,7 +85,7 @@ inline Vector at_most(float bound, Vector x) {
 
 inline Vector at_least(float bound, Vector x) {
 #if defined(__AVX512F__)
-  return bits<Vector>(_mm512_max_ps(_mm512_set1_ps(bound), bits<__m512>(x)));
+  return bits<Vector>(_mm512_maskz_max_ps(all, _mm512_set1_ps(bound), bits<__m512>(x)));
 #else
   const Vector bounds = broadcast(bound);
   return bounds > x ? bounds : x;

@@ -12,7 +12,7 @@ namespace {
 
 // Rows whose inputs are multiplied at once: enough to read the weights seldom, few enough that
 // their gates stay in the cache.
-constexpr std::size_t kRowsAtOnce = 24;
+constexpr std::size_t kRowsAtOnce = 48;
 // Where another thread waits to run the layer above, into how many parts a run is cut at least: it
 // idles for the first of them, and the thread of the layer below for the last.
 constexpr std::size_t kPartsOfWavefront = 16;

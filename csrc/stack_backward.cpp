@@ -310,7 +310,7 @@ class Descent {
   void add_product(std::vector<Job>& jobs, const std::vector<const float*>& grads,
                    std::size_t offset, const std::vector<const float*>& values, std::size_t columns,
                    std::size_t depth, float* weight) const {
-    constexpr std::size_t columns_at_once = 192;
+    constexpr std::size_t columns_at_once = 256;
     for (std::size_t first = 0; first < columns; first += columns_at_once) {
       const std::size_t here = std::min(columns_at_once, columns - first);
       jobs.push_back([=, this, &grads, &values] {

@@ -48,7 +48,8 @@ struct KernelTable {
   // weight[column][i] += sum over rows of grads[row][column] * values[row][i].
   std::size_t (*weight_gradient_scratch)(std::size_t depth);
   void (*weight_gradient)(const float* const* grads, const float* const* values, std::size_t rows,
-                          std::size_t columns, std::size_t depth, float* scratch, float* weight);
+                          std::size_t columns, std::size_t depth, float* scratch, float* weight,
+                          std::size_t stride);
 
   // bias[column] += sum over rows of grads[row][column].
   void (*bias_gradient)(const float* const* grads, std::size_t rows, std::size_t columns,

@@ -314,7 +314,8 @@ void pack_columns(const float* const* grads, std::size_t rows, std::size_t first
 // Rows are taken a few at a time, so that the packed values of all of them stay in the cache
 // while every column of the gradients passes.
 void weight_gradient(const float* const* grads, const float* const* values, std::size_t rows,
-                     std::size_t columns, std::size_t depth, float* scratch, float* weight) {
+                     std::size_t columns, std::size_t depth, float* scratch, float* weight,
+                     std::size_t stride) {
   static_assert(kRows == 6);
   static constexpr AddOuter blocks[] = {add_outer<1>, add_outer<2>, add_outer<3>,
                                         add_outer<4>, add_outer<5>, add_outer<6>};
@@ -333,7 +334,7 @@ void weight_gradient(const float* const* grads, const float* const* values, std:
       for (std::size_t panel = 0; panel < panels; ++panel) {
         blocks[block - 1](scratch + in_scratch * kRowsAtOnce,
                           packed_values + panel * kRowsAtOnce * kPanel, count,
-                          weight + column * depth + panel * kPanel, depth,
+                          weight + column * stride + panel * kPanel, stride,
                           smaller(kPanel, depth - panel * kPanel));
       }
     }

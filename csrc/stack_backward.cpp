@@ -306,20 +306,31 @@ class Descent {
         });
   }
 
-  // weight (columns, depth) += the sum of outer products, in jobs of some columns each.
+  static std::vector<const float*> shifted(const std::vector<const float*>& rows,
+                                           std::size_t offset) {
+    std::vector<const float*> moved(rows);
+    for (const float*& row : moved) row += offset;
+    return moved;
+  }
+
+  // weight (columns, depth) += the sum of outer products, in jobs of some columns and, so that the
+  // values stay in the cache of a core, some of the depth.
   void add_product(std::vector<Job>& jobs, const std::vector<const float*>& grads,
                    std::size_t offset, const std::vector<const float*>& values, std::size_t columns,
                    std::size_t depth, float* weight) const {
-    constexpr std::size_t columns_at_once = 256;
-    for (std::size_t first = 0; first < columns; first += columns_at_once) {
-      const std::size_t here = std::min(columns_at_once, columns - first);
-      jobs.push_back([=, this, &grads, &values] {
-        std::vector<const float*> shifted(grads.size());
-        for (std::size_t i = 0; i < grads.size(); ++i) shifted[i] = grads[i] + offset + first;
-        const Aligned<float> scratch = aligned<float>(kernels_.weight_gradient_scratch(depth));
-        kernels_.weight_gradient(shifted.data(), values.data(), values.size(), here, depth,
-                                 scratch.get(), weight + first * depth);
-      });
+    constexpr std::size_t columns_at_once = 256, depth_at_once = 512;
+    for (std::size_t column = 0; column < columns; column += columns_at_once) {
+      for (std::size_t first = 0; first < depth; first += depth_at_once) {
+        const std::size_t columns_here = std::min(columns_at_once, columns - column);
+        const std::size_t depth_here = std::min(depth_at_once, depth - first);
+        jobs.push_back([=, this, &grads, &values] {
+          const Aligned<float> scratch =
+              aligned<float>(kernels_.weight_gradient_scratch(depth_here));
+          kernels_.weight_gradient(
+              shifted(grads, offset + column).data(), shifted(values, first).data(), values.size(),
+              columns_here, depth_here, scratch.get(), weight + column * depth + first, depth);
+        });
+      }
     }
   }
 

@@ -9,7 +9,7 @@
 
 namespace unrolled {
 
-inline constexpr int kHashLanes = 32;
+inline constexpr int kHashLanes = 64;
 
 struct KernelTable {
   std::size_t panel;  // columns of a panel

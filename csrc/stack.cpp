@@ -14,8 +14,9 @@ namespace {
 // their gates stay in the cache.
 constexpr std::size_t kRowsAtOnce = 48;
 // Where another thread waits to run the layer above, into how many parts a run is cut at least: it
-// idles for the first of them, and the thread of the layer below for the last.
-constexpr std::size_t kPartsOfWavefront = 16;
+// idles for the first of them, and the thread of the layer below for the last. But no part has fewer
+// rows than it takes to read a weight in the time of its multiplications.
+constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
 
 // The part of one direction where both stand side by side.
 template <class Float>
@@ -183,7 +184,7 @@ std::size_t turns_at_once(const Slice& slice, bool is_wavefront) {
   };
   const std::size_t most = turns_of(kRowsAtOnce);
   if (!is_wavefront) return most;
-  return std::clamp(slice.turns / kPartsOfWavefront, turns_of(kRowsInRegisters), most);
+  return std::clamp(slice.turns / kPartsOfWavefront, turns_of(kFewestRows), most);
 }
 
 }  // namespace

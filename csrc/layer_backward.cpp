@@ -188,7 +188,10 @@ void add_outer(const float* a, const float* panel, std::size_t count, float* c,
   UNROLLED_UNROLL
   for (int r = 0; r < Rows; ++r) {
     UNROLLED_UNROLL
-    for (int v = 0; v < kPanelVectors; ++v) __builtin_prefetch(c + r * c_stride + v * kWidth, 1);
+    for (int v = 0; v < kPanelVectors; ++v) {
+      const std::size_t at = v * kWidth;
+      if (at < here) __builtin_prefetch(c + r * c_stride + at, 1);
+    }
   }
   Vector sums[Rows][kPanelVectors]{};
   for (std::size_t k = 0; k < count; ++k) {
@@ -216,6 +219,35 @@ void add_outer(const float* a, const float* panel, std::size_t count, float* c,
 
 using AddOuter = void (*)(const float*, const float*, std::size_t, float*, std::size_t,
                           std::size_t);
+
+// Panels of some rows of values, k innermost, as `accumulate` reads weights. Row by row, as they
+// lie in memory.
+void pack_values(const float* const* values, std::size_t rows, std::size_t depth, float* packed) {
+  const std::size_t whole = depth / kPanel, rest = depth - whole * kPanel;
+  for (std::size_t k = 0; k < rows; ++k) {
+    float* to = packed + k * kPanel;
+    for (std::size_t panel = 0; panel < whole; ++panel, to += kRowsAtOnce * kPanel) {
+      std::memcpy(to, values[k] + panel * kPanel, kPanel * sizeof(float));
+    }
+    if (rest == 0) continue;
+    std::memset(to, 0, kPanel * sizeof(float));
+    std::memcpy(to, values[k] + whole * kPanel, rest * sizeof(float));
+  }
+}
+
+// Columns of the gradients in blocks of as many as stay in registers, k innermost.
+void pack_columns(const float* const* grads, std::size_t rows, std::size_t first,
+                  std::size_t columns, float* packed) {
+  const std::size_t whole = columns / kRows, rest = columns - whole * kRows;
+  for (std::size_t k = 0; k < rows; ++k) {
+    const float* from = grads[k] + first;
+    float* to = packed + k * kRows;
+    for (std::size_t block = 0; block < whole; ++block, from += kRows, to += kRowsAtOnce * kRows) {
+      std::memcpy(to, from, kRows * sizeof(float));
+    }
+    std::memcpy(to, from, rest * sizeof(float));
+  }
+}
 
 }  // namespace
 
@@ -279,35 +311,6 @@ void input_gradient(const LayerSize& size, const float* packed, const float* con
       }
     }
     packed += panel_size(depth);
-  }
-}
-
-// Panels of some rows of values, k innermost, as `accumulate` reads weights. Row by row, as they
-// lie in memory.
-void pack_values(const float* const* values, std::size_t rows, std::size_t depth, float* packed) {
-  const std::size_t whole = depth / kPanel, rest = depth - whole * kPanel;
-  for (std::size_t k = 0; k < rows; ++k) {
-    float* to = packed + k * kPanel;
-    for (std::size_t panel = 0; panel < whole; ++panel, to += kRowsAtOnce * kPanel) {
-      std::memcpy(to, values[k] + panel * kPanel, kPanel * sizeof(float));
-    }
-    if (rest == 0) continue;
-    std::memset(to, 0, kPanel * sizeof(float));
-    std::memcpy(to, values[k] + whole * kPanel, rest * sizeof(float));
-  }
-}
-
-// Columns of the gradients in blocks of as many as stay in registers, k innermost.
-void pack_columns(const float* const* grads, std::size_t rows, std::size_t first,
-                  std::size_t columns, float* packed) {
-  const std::size_t whole = columns / kRows, rest = columns - whole * kRows;
-  for (std::size_t k = 0; k < rows; ++k) {
-    const float* from = grads[k] + first;
-    float* to = packed + k * kRows;
-    for (std::size_t block = 0; block < whole; ++block, from += kRows, to += kRowsAtOnce * kRows) {
-      std::memcpy(to, from, kRows * sizeof(float));
-    }
-    std::memcpy(to, from, rest * sizeof(float));
   }
 }
 

@@ -243,8 +243,33 @@ def by_another_parameter(layer: Any) -> None:
     layer.weight_ih_l0 = torch.nn.Parameter(-layer.weight_ih_l0.detach())
 
 
+def by_other_memory(layer: Any) -> None:
+    layer.weight_hh_l0.data = -layer.weight_hh_l0.data
+
+
+def by_other_order_of_the_same_memory(layer: Any) -> None:
+    rows, columns = layer.weight_hh_l0.shape
+    layer.weight_hh_l0.data = layer.weight_hh_l0.data.view(columns, rows).t()
+
+
+def by_shared_memory(layer: Any) -> None:
+    layer.share_memory()
+    layer.weight_hh_l0.data.mul_(-2)
+
+
 @pytest.mark.parametrize(
-    "change", [by_data, by_optimizer, by_loading, in_place, by_numpy, by_another_parameter]
+    "change",
+    [
+        by_data,
+        by_optimizer,
+        by_loading,
+        in_place,
+        by_numpy,
+        by_another_parameter,
+        by_other_memory,
+        by_other_order_of_the_same_memory,
+        by_shared_memory,
+    ],
 )
 @pytest.mark.parametrize("kind", ["gru", "projected"])
 def test_no_change_of_a_weight_goes_unseen(kind: str, change: Any) -> None:

@@ -8,6 +8,7 @@ from torch.autograd import forward_ad
 
 from ..kernels import why_unavailable
 
+_PLAIN = {Tensor, torch.nn.Parameter}
 _MISSING = why_unavailable()  # asked once: a compiled graph cannot trace an import
 
 
@@ -30,8 +31,9 @@ def why_not_compiled(tensors: Sequence[Tensor]) -> str | None:
         return "the kernels know plain gradients, not the transformations of torch.func"
     # The compiler can trace neither question, and asks the operator, not the memory.
     if not torch.compiler.is_compiling():
-        if any(tensor.is_neg() for tensor in tensors):
-            return "the kernels read memory as it is, and a tensor is a negated view of it"
+        for tensor in tensors:
+            if tensor.is_neg():
+                return "the kernels read memory as it is, and a tensor is a negated view of it"
         if torch._C._get_tracing_state() is not None:
             return "a trace for TorchScript or ONNX is made of PyTorch's operators"
     return None
@@ -43,7 +45,24 @@ def is_plain(tensors: Sequence[Tensor]) -> bool:
     Args:
         tensors: all that is computed from.
     """
-    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    plain = all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in tensors)
-    is_traced = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
-    return plain and not recorded and not is_traced
+    return not is_recorded(tensors) and not is_traced(tensors)
+
+
+def is_recorded(tensors: Sequence[Tensor]) -> bool:
+    """Whether PyTorch is to differentiate what is computed.
+
+    Args:
+        tensors: all that is computed from.
+    """
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def is_traced(tensors: Sequence[Tensor]) -> bool:
+    """Whether somebody watches PyTorch's operators: a compiler, a mode or a kind of tensor.
+
+    Args:
+        tensors: all that is computed from.
+    """
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
+        return True
+    return not _PLAIN.issuperset(map(type, tensors))

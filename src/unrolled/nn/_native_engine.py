@@ -5,8 +5,17 @@ from torch import Tensor
 from torch.nn.functional import dropout
 
 from ..grid import StackShape
-from ._kernel_use import is_plain, why_not_compiled
-from ._native_op import Kept, Wanted, by_name, compute, flat, recurrent, sizes_of
+from ._kernel_use import is_recorded, is_traced, why_not_compiled
+from ._native_op import (
+    Kept,
+    Wanted,
+    by_name,
+    compute,
+    compute_recorded,
+    flat,
+    recurrent,
+    sizes_of,
+)
 from ._stack_call import StackCall, StackStates, TopStates
 
 
@@ -101,14 +110,14 @@ def _compute_stack(
     cells: bool,
 ) -> Kept:
     tensors = [x, h0, *weights] + ([] if c0 is None else [c0])
-    if is_plain(tensors):
-        return compute(shape, x, h0, c0, call.lengths, weights, cells=cells, gates=False)
-    recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    wanted = Wanted(cells=cells or recorded, gates=recorded)
-    found = recurrent(
-        x, h0, c0, call.lengths, weights, shape.cell, sizes_of(shape), wanted.cells, wanted.gates
-    )
-    return by_name(shape, found, wanted)
+    recorded, lengths = is_recorded(tensors), call.lengths
+    if is_traced(tensors):
+        wanted = Wanted(cells=cells or recorded, gates=recorded)
+        found = recurrent(x, h0, c0, lengths, weights, shape.cell, sizes_of(shape), *wanted)
+        return by_name(shape, found, wanted)
+    if recorded:
+        return compute_recorded(shape, x, h0, c0, lengths, weights)
+    return compute(shape, x, h0, c0, lengths, weights, cells=cells, gates=False)
 
 
 def _states(call: StackCall) -> list[Tensor]:

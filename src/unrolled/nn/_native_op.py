@@ -7,12 +7,14 @@ what is in them.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..grid import Cell, StackShape
 from ..kernels import best_slices, gates_row
 from . import _reference_engine
+from ._kernel_use import is_traced
 from ._stack_cache import stack_of
 from ._stack_call import StackCall
 from ._weights import LayerWeights, weight_names
@@ -134,12 +136,12 @@ def compute(
     steps, batch = (x if ids is None else ids).shape[:2]
     kept = _room(shape, x, steps, batch, lengths is not None, Wanted(cells or gates, gates))
     threads = torch.get_num_threads()
-    # As arrays of NumPy, which the bindings take in a third of the time that tensors need.
-    stack_of(shape, weights, precision).forward(
-        [[weight.numpy() for weight in row] for row in _rows(shape, weights)],
-        _side_by_side(x).numpy(),
-        h0.detach().contiguous().numpy(),
-        None if c0 is None else c0.detach().contiguous().numpy(),
+    stack = stack_of(shape, weights, precision)
+    stack.compiled.forward(
+        stack.arrays(weights),
+        _steps_of(x),
+        _array(h0),
+        None if c0 is None else _array(c0),
         None if lengths is None else lengths.numpy(),
         [output.numpy() for output in kept.outputs],
         kept.h_n.numpy(),
@@ -151,6 +153,68 @@ def compute(
         threads,
     )
     return kept
+
+
+def compute_gradients(
+    shape: StackShape,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: Sequence[Tensor],
+    outputs: list[Tensor],
+    cells: list[Tensor],
+    gates: list[Tensor],
+    grads: list[Tensor | None],
+    *,
+    of_x: bool,
+    of_weights: bool,
+) -> list[Tensor]:
+    """The gradients of x, h0, c0 and the weights, past PyTorch's dispatcher.
+
+    Args:
+        shape: the stack.
+        x: as in `compute`.
+        h0: as in `compute`.
+        c0: as in `compute`.
+        lengths: as in `compute`.
+        weights: as in `compute`.
+        outputs: what the run kept; as in `Kept`.
+        cells: likewise.
+        gates: likewise.
+        grads: of the outputs, h_n, c_n of an LSTM, and cells; `None` for 0.
+        of_x: whether that of x is wanted; else it has no size.
+        of_weights: whether those of the weights are; else there are none.
+    """
+    has_cell_state = shape.has_cell_state
+    arrays = [None if grad is None else _steps_of(grad) for grad in grads]
+    of_outputs, [of_h_n, *rest] = arrays[: shape.num_layers], arrays[shape.num_layers :]
+    found = _gradient_room(x, h0, c0, weights if of_weights else [], of_x)
+    of_row = [part.numpy() for part in found[2 + has_cell_state :]]
+    per_row = len(weights) // shape.num_rows
+    threads = torch.get_num_threads()
+    stack = stack_of(shape, weights)
+    stack.compiled.backward(
+        stack.arrays(weights),
+        _steps_of(x),
+        _array(h0),
+        None if c0 is None else _array(c0),
+        None if lengths is None else lengths.numpy(),
+        [output.numpy(force=True) for output in outputs],
+        [cell.numpy(force=True) for cell in cells],
+        [gate.numpy(force=True) for gate in gates],
+        of_outputs,
+        of_h_n,
+        rest[0] if has_cell_state else None,
+        rest[1:],
+        found[0].numpy() if of_x else None,
+        found[1].numpy(),
+        found[2].numpy() if has_cell_state else None,
+        [of_row[at : at + per_row] for at in range(0, len(of_row), per_row)],
+        best_slices(x.shape[1], shape.num_directions, threads),
+        threads,
+    )
+    return found
 
 
 @torch.library.custom_op("unrolled::recurrent", mutates_args=())
@@ -243,37 +307,21 @@ def recurrent_backward(
 
     `grad_outputs` are those of the outputs, h_n, c_n and cells that `grad_is_given` says are there.
     """
-    shape = shape_of(cell, sizes)
     given = iter(grad_outputs)
-    grads = [_side_by_side(next(given)) if there else None for there in grad_is_given]
-    layers, rows = shape.num_layers, shape.num_rows
-    of_outputs, of_h_n, rest = grads[:layers], grads[layers], grads[layers + 1 :]
-    of_c_n = rest.pop(0) if shape.has_cell_state else None
-    found = _gradient_room(x, h0, c0, weights if of_weights else [], of_x)
-    gradients = found[2 + (c0 is not None) :]
-    per_row = len(weights) // rows
-    threads = torch.get_num_threads()
-    stack_of(shape, weights).backward(
-        _rows(shape, weights),
-        _side_by_side(x),
-        h0.detach().contiguous(),
-        None if c0 is None else c0.detach().contiguous(),
+    return compute_gradients(
+        shape_of(cell, sizes),
+        x,
+        h0,
+        c0,
         lengths,
+        weights,
         outputs,
         cells,
         gates,
-        of_outputs,
-        None if of_h_n is None else of_h_n.contiguous(),
-        None if of_c_n is None else of_c_n.contiguous(),
-        rest if shape.has_cell_state else [],
-        found[0] if of_x else None,
-        found[1],
-        None if c0 is None else found[2],
-        [gradients[at : at + per_row] for at in range(0, len(gradients), per_row)],
-        best_slices(x.shape[1], shape.num_directions, threads),
-        threads,
+        [next(given) if there else None for there in grad_is_given],
+        of_x=of_x,
+        of_weights=of_weights,
     )
-    return found
 
 
 @recurrent_backward.register_fake
@@ -296,50 +344,134 @@ def _(
     return _gradient_room(x, h0, c0, weights if of_weights else [], of_x)
 
 
+class _Recorded(torch.autograd.Function):
+    """`recurrent` past PyTorch's dispatcher, which takes longer than a small run."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor | None,
+        lengths: Tensor | None,
+        shape: StackShape,
+        *weights: Tensor,
+    ) -> tuple[Tensor, ...]:
+        kept = compute(shape, x, h0, c0, lengths, weights, cells=True, gates=True)
+        _keep(ctx, shape, x, h0, c0, lengths, weights, kept)
+        return tuple(_flattened(kept._replace(gates=[])))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        of_x, of_h0, of_c0, of_weights = _gradients(ctx, grads)
+        return (of_x, of_h0, of_c0, None, None, *of_weights)
+
+
+def compute_recorded(
+    shape: StackShape,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: Sequence[Tensor],
+) -> Kept:
+    """`compute`, with every state, of which PyTorch can find the gradient.
+
+    Args:
+        shape: the stack.
+        x: as in `compute`.
+        h0: as in `compute`.
+        c0: as in `compute`.
+        lengths: as in `compute`.
+        weights: as in `compute`.
+    """
+    found = _Recorded.apply(x, h0, c0, lengths, shape, *weights)  # type: ignore[no-untyped-call]
+    return by_name(shape, found, Wanted(cells=True, gates=False))
+
+
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     x, h0, c0, lengths, weights, cell, sizes, cells, gates = inputs
-    ctx.set_materialize_grads(False)
     shape = shape_of(cell, sizes)
     kept = by_name(shape, output, Wanted(cells or gates, gates))
+    _keep(ctx, shape, x, h0, c0, lengths, weights, kept)
+
+
+def _backward(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
+    of_x, of_h0, of_c0, of_weights = _gradients(ctx, grads)
+    return (of_x, of_h0, of_c0, None, of_weights, None, None, None, None)
+
+
+def _keep(
+    ctx: Any,
+    shape: StackShape,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: Sequence[Tensor],
+    kept: Kept,
+) -> None:
+    ctx.set_materialize_grads(False)
     ctx.shape = shape
     ctx.counts = (len(weights), len(kept.outputs), len(kept.cells))
     ctx.save_for_backward(x, h0, c0, lengths, *weights, *kept.outputs, *kept.cells, *kept.gates)
 
 
-def _backward(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
+def _gradients(
+    ctx: Any, grads: Sequence[Tensor | None]
+) -> tuple[Tensor | None, Tensor | None, Tensor | None, Sequence[Tensor | None]]:
+    """Of x, h0, c0 and the weights, from those of what a run returned."""
     shape: StackShape = ctx.shape
     x, h0, c0, lengths, *rest = ctx.saved_tensors
     ends = [sum(ctx.counts[: n + 1]) for n in range(3)]
     weights, outputs = rest[: ends[0]], rest[ends[0] : ends[1]]
     cells, gates = rest[ends[1] : ends[2]], rest[ends[2] :]
-    wanted = grads[: len(grads) - len(gates)]
-    nothing_more = (None, None, None, None)
+    wanted = list(grads[: len(outputs) + 1 + shape.has_cell_state + len(cells)])
     if torch.is_grad_enabled():  # somebody will differentiate this gradient
-        of_x, of_h0, of_c0, of_weights = _by_reference(shape, x, h0, c0, lengths, weights, wanted)
-        return (of_x, of_h0, of_c0, None, of_weights, *nothing_more)
+        return _by_reference(shape, x, h0, c0, lengths, weights, wanted)
     if not gates:
         raise RuntimeError("this run kept nothing for a gradient; run it with gates=True.")
-    wants_weights = any(weight.requires_grad for weight in weights)
-    found = recurrent_backward(
-        x,
-        h0,
-        c0,
-        lengths,
-        weights,
-        outputs,
-        cells,
-        gates,
-        [grad for grad in wanted if grad is not None],
-        [grad is not None for grad in wanted],
-        shape.cell,
-        sizes_of(shape),
-        ctx.needs_input_grad[0],
-        wants_weights,
+    of_x, of_weights = ctx.needs_input_grad[0], any(weight.requires_grad for weight in weights)
+    given = [grad for grad in wanted if grad is not None]
+    if is_traced([x, h0, *rest, *given]):
+        is_given = [grad is not None for grad in wanted]
+        found = recurrent_backward(
+            x,
+            h0,
+            c0,
+            lengths,
+            weights,
+            outputs,
+            cells,
+            gates,
+            given,
+            is_given,
+            shape.cell,
+            sizes_of(shape),
+            of_x,
+            of_weights,
+        )
+    else:
+        found = compute_gradients(
+            shape,
+            x,
+            h0,
+            c0,
+            lengths,
+            weights,
+            outputs,
+            cells,
+            gates,
+            wanted,
+            of_x=of_x,
+            of_weights=of_weights,
+        )
+    return (
+        found[0] if of_x else None,
+        found[1],
+        None if c0 is None else found[2],
+        found[2 + (c0 is not None) :] if of_weights else [None] * len(weights),
     )
-    of_x = found[0] if ctx.needs_input_grad[0] else None
-    of_c0 = None if c0 is None else found[2]
-    gradients = found[2 + (c0 is not None) :] if wants_weights else [None] * len(weights)
-    return (of_x, found[1], of_c0, None, gradients, *nothing_more)
 
 
 recurrent.register_autograd(_backward, setup_context=_setup)
@@ -417,23 +549,12 @@ def _flattened(kept: Kept) -> list[Tensor]:
     return [*kept.outputs, kept.h_n, *c_n, *kept.cells, *kept.gates]
 
 
-def _rows(shape: StackShape, weights: Sequence[Tensor]) -> list[list[Tensor]]:
-    per_row = len(weights) // shape.num_rows
-    plain = [readable(weight) for weight in weights]
-    return [plain[at : at + per_row] for at in range(0, len(plain), per_row)]
+def _array(tensor: Tensor) -> np.ndarray:
+    """What the bindings take in a third of the time that a tensor needs; its elements in order."""
+    return tensor.contiguous().numpy(force=True)
 
 
-def readable(weight: Tensor) -> Tensor:
-    """A weight as the bindings read it: in order, and bfloat16 by its bits.
-
-    Args:
-        weight: of any type that the kernels know.
-    """
-    plain = weight.detach().contiguous()
-    return plain.view(torch.int16) if plain.dtype == torch.bfloat16 else plain
-
-
-def _side_by_side(x: Tensor) -> Tensor:
-    """What the kernels can read: only the elements of one step must lie side by side."""
-    x = x.detach()
-    return x if x.shape[-1] < 2 or x.stride(-1) == 1 else x.contiguous()
+def _steps_of(x: Tensor) -> np.ndarray:
+    """As `_array`, but only the elements of one step lie side by side, as they did."""
+    is_side_by_side = x.shape[-1] < 2 or x.stride(-1) == 1
+    return x.numpy(force=True) if is_side_by_side else _array(x)

@@ -4,17 +4,56 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from ..grid import StackShape
 from ..kernels import recurrent_stack
 
+Rows = list[list[np.ndarray]]
+
+
+class CompiledStack:
+    """A compiled stack, and NumPy's view of the weights that it ran with last.
+
+    Args:
+        shape: the stack.
+        precision: of its weights.
+    """
+
+    def __init__(self, shape: StackShape, precision: str) -> None:
+        self.compiled: Any = recurrent_stack(shape, precision)
+        self._num_rows = shape.num_rows
+        self._last: tuple[list[Any], Rows] = ([], [])
+
+    def arrays(self, weights: Sequence[Tensor]) -> Rows:
+        """The weights of each row as the compiled stack takes them, in a third of a tensor's time.
+
+        An array is made once for as long as the weight stays where it is: it is the same memory,
+        whatever is written there. A weight that is not contiguous is copied every time.
+
+        Args:
+            weights: of all rows, one after the other.
+        """
+        places = [(w.data_ptr(), w.shape, w.dtype) for w in weights if w.is_contiguous()]
+        last_places, arrays = self._last
+        if places != last_places or len(places) < len(weights):
+            plain = [readable(weight).numpy() for weight in weights]
+            per_row = len(plain) // self._num_rows
+            arrays = [plain[at : at + per_row] for at in range(0, len(plain), per_row)]
+            self._last = (places, arrays)
+        return arrays
+
+
 # By the identity of the tensor that is first among the weights, as long as it lives: it tells whose
 # they are. Whether they are still what was packed, the compiled stack sees for itself at every run.
-_STACKS: dict[int, dict[tuple[StackShape, str], Any]] = {}
+_STACKS: dict[int, dict[tuple[StackShape, str], CompiledStack]] = {}
 
 
-def stack_of(shape: StackShape, weights: Sequence[Tensor], precision: str = "fp32") -> Any:
+def stack_of(
+    shape: StackShape, weights: Sequence[Tensor], precision: str = "fp32"
+) -> CompiledStack:
     """The compiled stack that has most likely packed these weights before.
 
     Args:
@@ -27,6 +66,17 @@ def stack_of(shape: StackShape, weights: Sequence[Tensor], precision: str = "fp3
     if stacks is None:
         stacks = _STACKS[id(first)] = {}
         weakref.finalize(first, _STACKS.pop, id(first), None)
-    if (shape, precision) not in stacks:
-        stacks[shape, precision] = recurrent_stack(shape, precision)
-    return stacks[shape, precision]
+    stack = stacks.get((shape, precision))
+    if stack is None:
+        stack = stacks[shape, precision] = CompiledStack(shape, precision)
+    return stack
+
+
+def readable(weight: Tensor) -> Tensor:
+    """A weight as the bindings read it: in order, and bfloat16 by its bits.
+
+    Args:
+        weight: of any type that the kernels know.
+    """
+    plain = weight.detach().contiguous()
+    return plain.view(torch.int16) if plain.dtype == torch.bfloat16 else plain

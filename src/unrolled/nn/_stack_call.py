@@ -11,7 +11,7 @@ from ..grid import StackShape
 from ._weights import LayerWeights
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # freezing one would take longer than the step of a small layer
 class StackCall:
     """One run of a recurrent stack, in the one form that engines see.
 

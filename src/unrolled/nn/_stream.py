@@ -11,7 +11,7 @@ from ..kernels import recurrent_stream
 from ._checks import check_input
 from ._engine import uses_kernels
 from ._layer_run import RecurrentLayer
-from ._native_op import readable
+from ._stack_cache import readable
 from ._weights import stack_weights
 
 

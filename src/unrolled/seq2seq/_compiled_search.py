@@ -138,7 +138,7 @@ def compiled_search(
     check_special_fit(decoder.vocabulary.out_features)
     try:
         found = search(
-            stack_of(decoder.shape, decoder.layer.all_weights[0]),
+            stack_of(decoder.shape, decoder.layer.all_weights[0]).compiled,
             _PACKS.setdefault(decoder, decoder_packs()),
             _arrays(decoder),
             SourceArrays(

@@ -36,12 +36,14 @@ inline std::string written(const Dimensions& shape) {
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
-template <class Array>
-[[noreturn]] void refuse(const std::string& name, const Array& array, const Dimensions& expected) {
+// A name is a string, or what becomes one only here.
+template <class Name, class Array>
+[[noreturn]] void refuse(const Name& name, const Array& array, const Dimensions& expected) {
   Dimensions found;
   for (std::size_t i = 0; i < array.ndim(); ++i) found.push_back(array.shape(i));
   const std::string shapes = " has shape " + written(found) + "; it must have " + written(expected);
-  throw std::invalid_argument(name + shapes + ", its elements side by side and aligned");
+  throw std::invalid_argument(std::string(name) + shapes +
+                              ", its elements side by side and aligned");
 }
 
 template <class Array>
@@ -72,8 +74,8 @@ bool has_places(const Array& array) {
   return true;
 }
 
-template <class Array>
-auto contiguous(const std::string& name, const Array& array, const Dimensions& expected) {
+template <class Name, class Array>
+auto contiguous(const Name& name, const Array& array, const Dimensions& expected) {
   if (!has_shape(array, expected)) refuse(name, array, expected);
   std::int64_t stride = 1;
   if (array.size() == 0) return array.data();
@@ -85,18 +87,17 @@ auto contiguous(const std::string& name, const Array& array, const Dimensions& e
   return array.data();
 }
 
-template <class Array>
-auto contiguous(const std::string& name, const std::optional<Array>& array,
-                const Dimensions& expected) {
+template <class Name, class Array>
+auto contiguous(const Name& name, const std::optional<Array>& array, const Dimensions& expected) {
   return array ? contiguous(name, *array, expected) : nullptr;
 }
 
 // Of an array that may be of several types; int16 stands for the bits of bfloat16.
-template <class Element>
-const Element* contiguous_of(const std::string& name, const Untyped& array,
-                             const Dimensions& expected) {
+template <class Element, class Name>
+const Element* contiguous_of(const Name& name, const Untyped& array, const Dimensions& expected) {
   if (array.dtype() != nb::dtype<Element>()) {
-    throw nb::type_error((name + " is of another type than its precision takes").c_str());
+    const std::string text = std::string(name) + " is of another type than its precision takes";
+    throw nb::type_error(text.c_str());
   }
   return static_cast<const Element*>(contiguous(name, array, expected));
 }
@@ -110,13 +111,14 @@ inline std::vector<std::int64_t> copied(const Lengths& numbers) {
 
 // (step, sample, size), the elements of a sample side by side.
 template <class Float, class Array>
-Grid<Float> grid(const std::string& name, const Array& array, const Dimensions& expected) {
+Grid<Float> grid(const char* name, const Array& array, const Dimensions& expected) {
   if (!has_shape(array, expected)) refuse(name, array, expected);
   if (array.size() == 0) return {array.data(), 0, 0};
   if (array.shape(2) > 1 && array.stride(2) != 1) refuse(name, array, expected);
   if (!is_aligned(array)) refuse(name, array, expected);
   if (!std::is_const_v<Float> && !has_places(array)) {
-    throw std::invalid_argument(name + " has one place for several of its elements; it is written");
+    throw std::invalid_argument(std::string(name) +
+                                " has one place for several of its elements; it is written");
   }
   return {array.data(), array.stride(0), array.stride(1)};
 }

@@ -35,6 +35,12 @@ std::size_t cache_of_a_core() {
 
 Grid<const float> constant(const Grid<float>& grid) { return {grid.data, grid.step, grid.sample}; }
 
+Hash first_hash() {
+  Hash hash;
+  hash.fill(1);
+  return hash;
+}
+
 }  // namespace
 
 Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths,
@@ -85,37 +91,48 @@ std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t
 
 Stack::Stack(const StackSize& size, const KernelTable& kernels) : size_(size), kernels_(kernels) {}
 
-std::array<std::uint32_t, kHashLanes> Stack::hash(std::size_t row, const Weights& weights) const {
-  const LayerSize size = size_.layer(row / size_.directions);
-  const std::size_t gates = size.gates() * size.units;
-  std::array<std::uint32_t, kHashLanes> lanes;
-  lanes.fill(1);
-  const std::size_t of_input = gates * size.input, of_state = gates * size.state();
+Hash Stack::hash_of_input(const LayerSize& size, const Weights& weights) const {
+  const std::size_t gates = size.gates() * size.units, count = gates * size.input;
+  Hash hash = first_hash();
+  mix(weights.input, count * sizeof(float), hash);
+  mix(weights.low.input, count * size.bytes_of_a_weight(), hash);
+  mix(weights.low.input_scale, gates * sizeof(float), hash);
+  return hash;
+}
+
+Hash Stack::hash_of_rest(const LayerSize& size, const Weights& weights) const {
+  const std::size_t gates = size.gates() * size.units, of_state = gates * size.state();
   const std::size_t of_projection = size.projected * size.units, width = size.bytes_of_a_weight();
   const LowWeights& low = weights.low;
-  const std::pair<const void*, std::size_t> parts[] = {
-      {weights.input, of_input * sizeof(float)},
-      {weights.state, of_state * sizeof(float)},
-      {weights.input_bias, gates * sizeof(float)},
-      {weights.state_bias, gates * sizeof(float)},
-      {weights.projection, of_projection * sizeof(float)},
-      {low.input, of_input * width},
-      {low.state, of_state * width},
-      {low.projection, of_projection * width},
-      {low.input_scale, gates * sizeof(float)},
-      {low.state_scale, gates * sizeof(float)},
-      {low.projection_scale, size.projected * sizeof(float)}};
-  for (const auto& [bytes, count] : parts) {
-    if (bytes != nullptr) kernels_.hash(bytes, count, lanes.data());
-  }
-  return lanes;
+  Hash hash = first_hash();
+  mix(weights.state, of_state * sizeof(float), hash);
+  mix(weights.input_bias, gates * sizeof(float), hash);
+  mix(weights.state_bias, gates * sizeof(float), hash);
+  mix(weights.projection, of_projection * sizeof(float), hash);
+  mix(low.state, of_state * width, hash);
+  mix(low.projection, of_projection * width, hash);
+  mix(low.state_scale, gates * sizeof(float), hash);
+  mix(low.projection_scale, size.projected * sizeof(float), hash);
+  return hash;
+}
+
+void Stack::mix(const void* bytes, std::size_t count, Hash& hash) const {
+  if (bytes != nullptr) kernels_.hash(bytes, count, hash.data());
 }
 
 std::shared_ptr<const PackedWeights> Stack::pack(const std::vector<Weights>& weights, Crew& crew) {
-  std::vector<std::array<std::uint32_t, kHashLanes>> now(weights.size());
-  crew.run(weights.size(), [&](std::size_t row) { now[row] = hash(row, weights[row]); });
+  std::vector<Hashes> now(weights.size());
+  crew.run(2 * now.size(), [&](std::size_t number) {
+    const std::size_t row = number / 2;
+    const LayerSize size = size_.layer(row / size_.directions);
+    if (number % 2 == 0) {
+      now[row].of_input = hash_of_input(size, weights[row]);
+    } else {
+      now[row].of_rest = hash_of_rest(size, weights[row]);
+    }
+  });
   const auto is_of = [&](const PackedRow& packed, std::size_t row) {
-    return packed.memory != nullptr && packed.hash == now[row];
+    return packed.memory != nullptr && packed.hashes == now[row];
   };
   std::shared_ptr<PackedWeights> mine = packed_.load();
   bool same = mine != nullptr;
@@ -130,7 +147,7 @@ std::shared_ptr<const PackedWeights> Stack::pack(const std::vector<Weights>& wei
     const LayerSize size = size_.layer(row / size_.directions);
     if (to.memory == nullptr) to.memory = aligned<float>(kernels_.forward_size(size));
     to.packed = kernels_.pack_forward(size, weights[row], to.memory.get());
-    to.hash = now[row];
+    to.hashes = now[row];
   });
   packed_.store(mine);
   return mine;

@@ -99,11 +99,20 @@ struct StackBackward {
 
 class Stack;
 
-// The packed weights of one layer and direction, and the hash of what they were packed from.
+using Hash = std::array<std::uint32_t, kHashLanes>;
+
+// Of the weights of one layer and direction, in two parts that threads can work on.
+struct Hashes {
+  Hash of_input, of_rest;
+
+  bool operator==(const Hashes&) const = default;
+};
+
+// The packed weights of one layer and direction, and the hashes of what they were packed from.
 struct PackedRow {
   Aligned<float> memory;
   Packed packed{};
-  std::array<std::uint32_t, kHashLanes> hash{};
+  Hashes hashes{};
 };
 
 using PackedWeights = std::vector<PackedRow>;
@@ -148,7 +157,9 @@ class Stack {
                 Crew& crew) const;
 
  private:
-  std::array<std::uint32_t, kHashLanes> hash(std::size_t row, const Weights& weights) const;
+  Hash hash_of_input(const LayerSize& size, const Weights& weights) const;
+  Hash hash_of_rest(const LayerSize& size, const Weights& weights) const;
+  void mix(const void* bytes, std::size_t count, Hash& hash) const;
 
   StackSize size_;
   const KernelTable& kernels_;

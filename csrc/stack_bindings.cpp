@@ -34,10 +34,18 @@ class PyStack {
     Batch batch() const { return {steps, count, lengths, slices}; }
   };
 
-  static void count(const std::string& name, std::size_t found, std::size_t expected) {
+  struct WeightName {
+    explicit operator std::string() const {
+      return "weight " + std::to_string(number) + " of row " + std::to_string(row);
+    }
+
+    std::size_t number, row;
+  };
+
+  static void count(const char* name, std::size_t found, std::size_t expected) {
     if (found != expected) {
-      throw std::invalid_argument(name + " must be " + std::to_string(expected) + " arrays, not " +
-                                  std::to_string(found));
+      throw std::invalid_argument(std::string(name) + " must be " + std::to_string(expected) +
+                                  " arrays, not " + std::to_string(found));
     }
   }
 
@@ -95,8 +103,7 @@ class PyStack {
     return {steps, samples, lengths->data(), useful};
   }
 
-  std::vector<Dimensions> weight_shapes(std::size_t row) const {
-    const LayerSize size = size_.layer(row / size_.directions);
+  std::vector<Dimensions> shapes_of(const LayerSize& size) const {
     const std::size_t gates = size.gates() * size.units;
     std::vector<Dimensions> shapes{{gates, size.input}, {gates, size.state()}};
     if (bias_) shapes.insert(shapes.end(), {{gates}, {gates}});
@@ -104,10 +111,14 @@ class PyStack {
     return shapes;
   }
 
+  const std::vector<Dimensions>& weight_shapes(std::size_t row) const {
+    return row < size_.directions ? first_shapes_ : other_shapes_;
+  }
+
   // `take(n, shape)` gives what is at place n among the arrays of a row.
   template <class Result, class Take>
   Result row_of(std::size_t row, std::size_t given, const Take& take) const {
-    const std::vector<Dimensions> shapes = weight_shapes(row);
+    const std::vector<Dimensions>& shapes = weight_shapes(row);
     count("the weights of a row", given, shapes.size());
     Result result{};
     std::size_t next = 0;
@@ -125,29 +136,25 @@ class PyStack {
     return result;
   }
 
-  static std::string name_of(std::size_t number, std::size_t row) {
-    return "weight " + std::to_string(number) + " of row " + std::to_string(row);
-  }
-
   Weights plain_row(std::size_t row, const std::vector<Untyped>& arrays) const {
     return row_of<Weights>(row, arrays.size(), [&](std::size_t number, const Dimensions& shape) {
-      return contiguous_of<float>(name_of(number, row), arrays[number], shape);
+      return contiguous_of<float>(WeightName{number, row}, arrays[number], shape);
     });
   }
 
   // As above, with weights of a low precision, and the scales of int8 after them.
   Weights low_row(std::size_t row, const std::vector<Untyped>& arrays) const {
-    const std::vector<Dimensions> shapes = weight_shapes(row);
+    const std::vector<Dimensions>& shapes = weight_shapes(row);
     const bool is_int8 = size_.precision == Precision::int8, projects = size_.projected != 0;
     const std::size_t scales = is_int8 ? 2 + projects : 0, after = shapes.size();
     count("the weights of a row", arrays.size(), after + scales);
     const auto low = [&](std::size_t number) -> const void* {
-      const std::string name = name_of(number, row);
+      const WeightName name{number, row};
       if (is_int8) return contiguous_of<std::int8_t>(name, arrays[number], shapes[number]);
       return contiguous_of<std::int16_t>(name, arrays[number], shapes[number]);
     };
     const auto floats = [&](std::size_t number, std::size_t size) {
-      return contiguous_of<float>(name_of(number, row), arrays[number], {size});
+      return contiguous_of<float>(WeightName{number, row}, arrays[number], {size});
     };
     const std::size_t gates = shapes[0][0];
     Weights result{};
@@ -173,7 +180,7 @@ class PyStack {
     for (std::size_t row = 0; row < arrays.size(); ++row) {
       gradients[row] = row_of<Gradients>(
           row, arrays[row].size(), [&](std::size_t number, const Dimensions& shape) {
-            return contiguous(name_of(number, row), arrays[row][number], shape);
+            return contiguous(WeightName{number, row}, arrays[row][number], shape);
           });
     }
     return gradients;
@@ -205,6 +212,8 @@ class PyStack {
       throw std::invalid_argument("a layer of int8 reads " + std::to_string(most) +
                                   " features at most");
     }
+    first_shapes_ = shapes_of(size_.layer(0));
+    other_shapes_ = shapes_of(size_.layer(1));
   }
 
   PyStack(const PyStack&) = delete;
@@ -363,6 +372,7 @@ class PyStack {
   StackSize size_;
   bool bias_;
   Stack stack_;
+  std::vector<Dimensions> first_shapes_, other_shapes_;  // of the weights of a layer
 };
 
 void additive_scores(const In& queries, const In& keys,

@@ -17,6 +17,8 @@ constexpr std::size_t kRowsAtOnce = 48;
 // idles for the first of them, and the thread of the layer below for the last. But no part has fewer
 // rows than it takes to read a weight in the time of its multiplications.
 constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
+// Products in the time, some microseconds, that threads take to come together.
+constexpr double kProductsForThreads = 1 << 18;
 
 // The part of one direction where both stand side by side.
 template <class Float>
@@ -87,6 +89,16 @@ Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths
 std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t threads) {
   const std::size_t idle = std::max<std::size_t>(1, threads / directions);
   return std::clamp<std::size_t>(samples / kRowsInRegisters, 1, idle);
+}
+
+std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t threads) {
+  const auto of_a_row = [&](std::size_t layer) {
+    const LayerSize one = size.layer(layer);
+    const double columns = static_cast<double>(one.gates()) * one.units;
+    return columns * (one.input + one.state()) + static_cast<double>(one.projected) * one.units;
+  };
+  const double of_a_step = of_a_row(0) + (size.layers - 1) * of_a_row(1);
+  return rows * size.directions * of_a_step < kProductsForThreads ? 1 : threads;
 }
 
 Stack::Stack(const StackSize& size, const KernelTable& kernels) : size_(size), kernels_(kernels) {}

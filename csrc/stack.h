@@ -74,6 +74,10 @@ class Batch {
 // long as none gets fewer rows than stay in registers together.
 std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t threads);
 
+// Threads that a run of so many steps, of all samples, is best given: one where there is less to do
+// than it takes to hand a part of it to another.
+std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t threads);
+
 struct StackForward {
   Grid<const float> x;
   Grid<const std::int64_t> ids{};  // where x is a table of so many rows; else null

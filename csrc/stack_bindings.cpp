@@ -231,6 +231,9 @@ class PyStack {
 
   Stack& stack() { return stack_; }
   std::size_t gates_row() const { return stack_.gates_row(); }
+  std::size_t useful_threads(std::size_t rows, std::size_t threads) const {
+    return unrolled::useful_threads(size_, rows, threads);
+  }
 
   void forward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
                const std::optional<Lengths>& lengths, const std::vector<Out>& outputs,
@@ -502,6 +505,7 @@ void bind_stack(nb::module_& module) {
            nb::arg("directions"), nb::arg("bias"), nb::arg("projected"), nb::arg("isa"),
            nb::arg("precision") = "fp32")
       .def_prop_ro("gates_row", &PyStack::gates_row)
+      .def("useful_threads", &PyStack::useful_threads, nb::arg("rows"), nb::arg("threads"))
       .def("forward", &PyStack::forward, nb::arg("weights").noconvert(), nb::arg("x").noconvert(),
            nb::arg("h0").noconvert(), nb::arg("c0").noconvert().none(),
            nb::arg("lengths").noconvert().none(), nb::arg("outputs").noconvert(),

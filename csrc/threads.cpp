@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -15,7 +16,7 @@ namespace unrolled {
 
 namespace {
 
-constexpr unsigned kSpins = 2000;  // longer than Python needs from one step to the next
+constexpr std::chrono::microseconds kSpins(100);  // more than Python needs from call to call
 
 struct Job {
   Job(const std::function<void(std::size_t)>& all, std::size_t how_many)
@@ -90,9 +91,10 @@ class Pool {
   void live(std::size_t number) {
     std::size_t seen = 0;
     for (;;) {
-      for (unsigned round = 0; round < kSpins; ++round) {
-        if (generation_.load(std::memory_order_acquire) != seen) break;
-        spin(0);
+      const auto end = std::chrono::steady_clock::now() + kSpins;
+      while (generation_.load(std::memory_order_acquire) == seen) {
+        if (std::chrono::steady_clock::now() > end) break;
+        for (int i = 0; i < 8; ++i) spin(0);
       }
       Job* job = nullptr;
       {

@@ -127,6 +127,13 @@ def test_stacks_that_cannot_be(sizes: dict[str, Any], message: str) -> None:
         gru(**sizes)
 
 
+def test_a_run_gets_more_threads_than_one_where_there_is_work_for_them() -> None:
+    assert gru().useful_threads(rows=100, threads=3) == 1
+    assert gru().useful_threads(rows=100_000, threads=3) == 3
+    assert gru(input=256, units=256).useful_threads(rows=1, threads=3) == 3
+    assert gru(input=256, units=256).useful_threads(rows=0, threads=3) == 1
+
+
 def test_more_slices_than_samples_are_as_many_as_samples() -> None:
     run(slices=2**63)
 

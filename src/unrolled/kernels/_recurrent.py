@@ -49,15 +49,15 @@ def recurrent_stream(
         h: float32, (layer, batch, hidden), before and after it.
         c: likewise, (layer, batch, cell); `None` but for an LSTM.
         outputs: of each layer, float32, (1, batch, hidden), after it.
-        threads: to compute with.
+        threads: to compute with at most.
         precision: of the weights, as in `recurrent_stack`.
 
     Raises:
         RuntimeError: there is no compiled module.
     """
-    return compiled_module().Stream(
-        recurrent_stack(shape, precision), weights, x, h, c, outputs, threads
-    )
+    stack = recurrent_stack(shape, precision)
+    useful = stack.useful_threads(x.shape[1], threads)
+    return compiled_module().Stream(stack, weights, x, h, c, outputs, useful)
 
 
 def gates_row(shape: StackShape) -> int:

@@ -135,8 +135,8 @@ def compute(
     """
     steps, batch = (x if ids is None else ids).shape[:2]
     kept = _room(shape, x, steps, batch, lengths is not None, Wanted(cells or gates, gates))
-    threads = torch.get_num_threads()
     stack = stack_of(shape, weights, precision)
+    threads = stack.threads(steps, batch)
     stack.compiled.forward(
         stack.arrays(weights),
         _steps_of(x),
@@ -192,8 +192,8 @@ def compute_gradients(
     found = _gradient_room(x, h0, c0, weights if of_weights else [], of_x)
     of_row = [part.numpy() for part in found[2 + has_cell_state :]]
     per_row = len(weights) // shape.num_rows
-    threads = torch.get_num_threads()
     stack = stack_of(shape, weights)
+    threads = stack.threads(*x.shape[:2])
     stack.compiled.backward(
         stack.arrays(weights),
         _steps_of(x),

@@ -27,6 +27,15 @@ class CompiledStack:
         self._num_rows = shape.num_rows
         self._last: tuple[list[Any], Rows] = ([], [])
 
+    def threads(self, steps: int, batch: int) -> int:
+        """How many of PyTorch's threads a run is best given.
+
+        Args:
+            steps: of the run.
+            batch: its samples.
+        """
+        return int(self.compiled.useful_threads(steps * batch, torch.get_num_threads()))
+
     def arrays(self, weights: Sequence[Tensor]) -> Rows:
         """The weights of each row as the compiled stack takes them, in a third of a tensor's time.
 

@@ -1,0 +1,16 @@
+"""Small layers run on as many threads as a test asks for, as large ones do."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from unrolled.kernels._isa import native
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _threads_for_small_runs_too() -> Iterator[None]:
+    module = native()
+    with pytest.MonkeyPatch.context() as patch:
+        if module is not None:
+            patch.setattr(module.Stack, "useful_threads", lambda _, rows, threads: threads)
+        yield

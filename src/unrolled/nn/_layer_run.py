@@ -244,10 +244,7 @@ def _reorder(state: Tensor, index: Tensor | None) -> Tensor:
 
 
 def _zeros(shape: StackShape, batch: int, like: Tensor) -> tuple[Tensor, Tensor | None]:
-    hidden = torch.zeros(
-        shape.num_rows, batch, shape.state_size, dtype=like.dtype, device=like.device
-    )
+    hidden = like.new_zeros(shape.num_rows, batch, shape.state_size)
     if not shape.has_cell_state:
         return hidden, None
-    cell = torch.zeros(shape.num_rows, batch, shape.cell_size, dtype=like.dtype, device=like.device)
-    return hidden, cell
+    return hidden, like.new_zeros(shape.num_rows, batch, shape.cell_size)

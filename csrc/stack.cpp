@@ -14,11 +14,11 @@ namespace {
 // their gates stay in the cache.
 constexpr std::size_t kRowsAtOnce = 48;
 // Where another thread waits to run the layer above, into how many parts a run is cut at least: it
-// idles for the first of them, and the thread of the layer below for the last. But no part has fewer
-// rows than it takes to read a weight in the time of its multiplications.
+// idles for the first of them, and the thread of the layer below for the last. But no part has
+// fewer rows than it takes to read a weight in the time of its multiplications.
 constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
 // Products in the time, some microseconds, that threads take to come together.
-constexpr double kProductsForThreads = 1 << 18;
+constexpr double kProductsForThreads = 1 << 19;
 
 // The part of one direction where both stand side by side.
 template <class Float>
@@ -98,7 +98,8 @@ std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t 
     return columns * (one.input + one.state()) + static_cast<double>(one.projected) * one.units;
   };
   const double of_a_step = of_a_row(0) + (size.layers - 1) * of_a_row(1);
-  return rows * size.directions * of_a_step < kProductsForThreads ? 1 : threads;
+  // To see whether the weights are those that were packed takes as long as a row.
+  return (rows + 1.0) * size.directions * of_a_step < kProductsForThreads ? 1 : threads;
 }
 
 Stack::Stack(const StackSize& size, const KernelTable& kernels) : size_(size), kernels_(kernels) {}

@@ -1,11 +1,11 @@
 """The search that the kernels do as a whole."""
 
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from ..kernels import (
@@ -28,6 +28,7 @@ from ..nn import (
     stack_of,
 )
 from ._decoder import AttentionDecoder
+from ._decoder_start import DecoderStart
 from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
 from ._search_error import no_probabilities
@@ -44,15 +45,6 @@ _ATTENTIONS: dict[type[nn.Module], dict[str, bool]] = {
 # What was packed of the weights of each decoder, as long as it lives. Whether they are still the
 # same, the kernels see for themselves at every search.
 _PACKS: WeakKeyDictionary[AttentionDecoder, Any] = WeakKeyDictionary()
-
-
-class DecoderStart(NamedTuple):
-    """What `Seq2Seq.start` gives a decoder to start with."""
-
-    memory: Float[Tensor, "batch source_step memory"]
-    mask: Bool[Tensor, "batch source_step"]
-    hidden: Float[Tensor, "layer batch hidden"]
-    cell: Float[Tensor, "layer batch cell"] | None
 
 
 def is_compiled_search_possible(model: Seq2Seq) -> bool:

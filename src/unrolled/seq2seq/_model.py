@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from ..nn import Bridge
 from ._decoder import AttentionDecoder, Decoded
+from ._decoder_start import decoder_start
 from ._decoder_state import DecoderState
 from ._encoder import Encoder
 from ._special import PAD
@@ -54,11 +55,8 @@ class Seq2Seq(nn.Module):
         Raises:
             ValueError: a length does not fit.
         """
-        encoded = self.encoder(source, source_lengths)
-        hidden, cell = self.bridge(encoded.hidden_state, encoded.cell_state)
-        decoded: Decoded = self.decoder(
-            target_in, target_lengths, encoded.memory, encoded.mask, hidden, cell
-        )
+        start = decoder_start(self.encoder, self.bridge, source, source_lengths)
+        decoded: Decoded = self.decoder(target_in, target_lengths, *start)
         return decoded
 
     def start(
@@ -73,9 +71,8 @@ class Seq2Seq(nn.Module):
         Raises:
             ValueError: a length does not fit.
         """
-        encoded = self.encoder(source, source_lengths)
-        hidden, cell = self.bridge(encoded.hidden_state, encoded.cell_state)
-        return self.decoder.start(encoded.memory, encoded.mask, hidden, cell)
+        start = decoder_start(self.encoder, self.bridge, source, source_lengths)
+        return self.decoder.start(*start)
 
     @torch.inference_mode()
     def score(

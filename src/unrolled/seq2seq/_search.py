@@ -7,12 +7,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ._beam import Beam
-from ._compiled_search import (
-    DecoderStart,
-    compiled_search,
-    is_compiled_search_possible,
-    is_readable,
-)
+from ._compiled_search import compiled_search, is_compiled_search_possible, is_readable
+from ._decoder_start import decoder_start
 from ._hypothesis import Hypothesis
 from ._model import Seq2Seq
 from ._search_error import no_end
@@ -110,23 +106,12 @@ def beam_search(
         ValueError: a length does not fit, or a number is not possible.
     """
     check_search(beam_size, n_best, length_penalty)
-    if limits.shape != source_lengths.shape:
-        raise ValueError(
-            f"limits has shape {tuple(limits.shape)}, but there are {len(source_lengths)} sources; "
-            "pass one limit for each."
-        )
-    if limits.is_floating_point() or limits.is_complex() or limits.dtype == torch.bool:
-        raise ValueError(f"limits are {limits.dtype}; they count symbols, so pass integers.")
+    _check_limits(limits, source_lengths)
     if len(limits) == 0:
         return []
-    for limit in (int(limits.min()), int(limits.max())):
-        if not 0 <= limit <= _MOST:
-            raise ValueError(f"a limit is {limit}; each must be from 0 to {_MOST}.")
     start = None
     if is_compiled_search_possible(model):
-        encoded = model.encoder(source, source_lengths)
-        states = model.bridge(encoded.hidden_state, encoded.cell_state)
-        start = DecoderStart(encoded.memory, encoded.mask, *states)
+        start = decoder_start(model.encoder, model.bridge, source, source_lengths)
     if start is not None and is_readable(start):
         found = compiled_search(
             model.decoder,
@@ -180,3 +165,18 @@ def check_search(beam_size: int, n_best: int, length_penalty: float) -> None:
         raise ValueError(
             f"length_penalty is {length_penalty}; it must be between 0 and {_MOST_PENALTY}."
         )
+
+
+def _check_limits(limits: Lengths, source_lengths: Lengths) -> None:
+    if limits.shape != source_lengths.shape:
+        raise ValueError(
+            f"limits has shape {tuple(limits.shape)}, but there are {len(source_lengths)} sources; "
+            "pass one limit for each."
+        )
+    if limits.is_floating_point() or limits.is_complex() or limits.dtype == torch.bool:
+        raise ValueError(f"limits are {limits.dtype}; they count symbols, so pass integers.")
+    if len(limits) == 0:
+        return
+    for limit in (int(limits.min()), int(limits.max())):
+        if not 0 <= limit <= _MOST:
+            raise ValueError(f"a limit is {limit}; each must be from 0 to {_MOST}.")

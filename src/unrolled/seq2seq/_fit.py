@@ -1,18 +1,13 @@
 """Training an encoder-decoder from TSV files."""
 
-import logging
 import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
-from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from rich.console import Console
 
 from ..errors import TrainingError
@@ -30,6 +25,7 @@ from ._progress import Progress
 from ._progress_bar import ProgressBar
 from ._schedule import Schedule
 from ._symbols import SymbolKind
+from ._trainer import make_trainer, quiet_trainer
 from ._training_run import (
     MONITORS,
     Monitor,
@@ -231,25 +227,14 @@ def fit(
             f"{checkpoint_path(output)} does not exist, so there is nothing to resume; start "
             "without resume."
         )
-    console = Console(stderr=True)
-    with _quiet_trainer():
-        trainer = lightning.Trainer(
-            accelerator=accelerator,
-            devices=devices,
-            num_nodes=num_nodes,
-            strategy=strategy,
-            max_epochs=-1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
+    trainer = make_trainer(
+        accelerator=accelerator, devices=devices, num_nodes=num_nodes, strategy=strategy
+    )
     is_first = trainer.is_global_zero
+    console = Console(stderr=True)
     draws = is_first and (sys.stderr.isatty() if progress is None else progress)
     bar = ProgressBar(console)
     say = report or (console.print if draws else _say_nothing)
-    _check_strategy(trainer, strategy)
     processes = trainer.num_devices * trainer.num_nodes
     cache_dir = output / "corpus"
     # Held from before the checkpoint is read, or another run might still write a newer one.
@@ -321,7 +306,7 @@ def fit(
         if not budget.is_over(state, len(data.batches)):
             module = TrainingModule(transducer.model, optimization, budget, state)
             try:
-                with _quiet_trainer():
+                with quiet_trainer():
                     trainer.fit(module, datamodule=data)
             except DivergenceError as error:
                 way_out = "Start again with a lower learning_rate."
@@ -349,37 +334,6 @@ def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]
         )
 
     return architecture
-
-
-def _check_strategy(trainer: lightning.Trainer, name: str) -> None:
-    """Refuse what would train apart from the state that `fit` reports and saves.
-
-    Raises:
-        ValueError: the processes would be forked or spawned, or share out the weights.
-    """
-    known = isinstance(trainer.strategy, DDPStrategy | SingleDeviceStrategy)
-    if not known or isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
-        raise ValueError(
-            f"strategy is {name!r}, which comes to {type(trainer.strategy).__name__} here; give "
-            "'ddp' and run a script, or devices=1."
-        )
-
-
-@contextmanager
-def _quiet_trainer() -> Iterator[None]:
-    """Leave talking to us: what Lightning says of devices is not for the user of `fit`."""
-    loggers = [logging.getLogger(f"lightning.{part}") for part in ("fabric", "pytorch")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            # Raised by Lightning about its own use of PyTorch's tree functions.
-            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def _say_nothing(line: str) -> None:

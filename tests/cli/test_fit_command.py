@@ -42,7 +42,8 @@ def test_it_leaves_a_model_and_says_how_to_try_it(
     directory = tmp_path / "deep" / "model"
     assert main(["fit", *few, f"--output={directory}"]) == 0
     out, err = capsys.readouterr()
-    assert err == "", "piped, it is quiet"
+    assert err.startswith("epoch 1.0  step ")
+    assert err.count("\n") == 1, "a line for an epoch, and no bar"
     assert out.startswith(f"trained 1.0 epochs; the best model is in {directory}\n")
     assert "development word error rate" in out
     assert out.endswith(f"try it: unrolled predict {directory}\n")

@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,10 +116,31 @@ def test_limits_end_it_within_an_epoch_and_a_model_is_left(
     assert from_pretrained(result.output).predict(["abc"])
 
 
-def test_it_draws_nothing_where_nobody_looks(
+def test_it_logs_a_plain_line_for_each_epoch_where_there_is_no_terminal(
     small_fit: Fit, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    small_fit(max_epochs=1)
+    result = small_fit(max_epochs=2)
+    out, err = capfd.readouterr()
+    assert out == ""
+    found = re.findall(
+        r"^epoch (\d\.\d)  step (\d+)  dev WER ([\d.]+) %  PER ([\d.]+) %  loss ([\d.]+)  "
+        r"\d:\d\d:\d\d(?:  best)?\n",
+        err,
+        flags=re.MULTILINE,
+    )
+    assert len(found) == err.count("\n") == 2
+    epochs, steps, *scores = zip(*found, strict=True)
+    assert epochs == ("1.0", "2.0")
+    assert int(steps[-1]) == result.steps
+    for column, values in zip(("dev_wer", "dev_ser", "dev_loss"), scores, strict=True):
+        assert [float(value) for value in values] == pytest.approx(scored(result, column), abs=0.05)
+
+
+def test_without_progress_it_is_quiet_on_a_terminal_too(
+    small_fit: Fit, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    small_fit(max_epochs=1, progress=False)
     assert capfd.readouterr() == ("", "")
 
 
@@ -125,7 +148,7 @@ def test_it_reports_each_epoch_to_whom_it_is_told_to(small_fit: Fit) -> None:
     lines: list[str] = []
     result = small_fit(max_epochs=2, report=lines.append)
     assert [line.split()[:2] for line in lines] == [["epoch", "1.0"], ["epoch", "2.0"]]
-    assert lines[0].endswith("best so far")
+    assert lines[0].endswith("  best")
     assert f"dev WER {scored(result, 'dev_wer')[0]:.1f} %" in lines[0]
 
 

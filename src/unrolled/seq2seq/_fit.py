@@ -174,9 +174,10 @@ def fit(
         num_nodes: machines.
         strategy: how they work together: `"ddp"`, or `"auto"`, which is the same where there are
             several. Each starts the calling program anew, so call `fit` from one that can be.
-        progress: whether to draw a bar; by default where standard error is a terminal.
-        report: called with a line of text after each epoch; by default it is printed above the
-            bar, where there is one.
+        progress: whether to draw a bar on standard error; by default where that is a terminal.
+            `False` also leaves out the lines that are printed for want of a `report`.
+        report: called with a line of text after each epoch; by default it is printed, above the
+            bar where there is one.
 
     Raises:
         DataError: a file cannot be read or used.
@@ -231,10 +232,13 @@ def fit(
         accelerator=accelerator, devices=devices, num_nodes=num_nodes, strategy=strategy
     )
     is_first = trainer.is_global_zero
-    console = Console(stderr=True)
     draws = is_first and (sys.stderr.isatty() if progress is None else progress)
-    bar = ProgressBar(console)
-    say = report or (console.print if draws else _say_nothing)
+    bar = ProgressBar(Console(stderr=True))
+    say = _say_nothing
+    if is_first and report is not None:
+        say = report
+    elif is_first and progress is not False:
+        say = bar.console.print if draws else _log
     processes = trainer.num_devices * trainer.num_nodes
     cache_dir = output / "corpus"
     # Held from before the checkpoint is read, or another run might still write a newer one.
@@ -299,7 +303,7 @@ def fit(
             content,
             monitor=monitor,
             checkpoint_steps=checkpoint_steps,
-            report=say if is_first else _say_nothing,
+            report=say,
             scoring=bar.scoring,
         )
         trainer.callbacks[:0] = [run, bar] if draws else [run]  # type: ignore[attr-defined]
@@ -336,5 +340,9 @@ def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]
     return architecture
 
 
+def _log(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def _say_nothing(line: str) -> None:
-    """Piped output stays quiet."""
+    """Another process says it, or nobody wants to hear it."""

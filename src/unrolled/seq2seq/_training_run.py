@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -173,8 +174,8 @@ class TrainingRun(lightning.Callback):
         self._save_checkpoint(trainer, module)
         self.report(
             f"epoch {epoch:.1f}  step {progress.step}  dev WER {scores.word_error_rate:.1f} %  "
-            f"PER {scores.symbol_error_rate:.2f} %  loss {loss:.3f}"
-            + ("  best so far" if better else "")
+            f"PER {scores.symbol_error_rate:.2f} %  loss {loss:.3f}  "
+            f"{timedelta(seconds=round(progress.seconds))}" + ("  best" if better else "")
         )
         if module.is_over:
             trainer.should_stop = True

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -134,6 +135,21 @@ def test_it_logs_a_plain_line_for_each_epoch_where_there_is_no_terminal(
     assert int(steps[-1]) == result.steps
     for column, values in zip(("dev_wer", "dev_ser", "dev_loss"), scores, strict=True):
         assert [float(value) for value in values] == pytest.approx(scored(result, column), abs=0.05)
+
+
+def test_a_log_that_nobody_reads_any_more_does_not_end_it(
+    small_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", buffering=1) as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        assert small_fit(max_epochs=2).epochs == 2
+        monkeypatch.undo()
+        with pytest.raises(BrokenPipeError):
+            gone.flush()
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), writer)  # or closing it would fail again
 
 
 def test_without_progress_it_is_quiet_on_a_terminal_too(

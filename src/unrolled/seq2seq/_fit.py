@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -341,7 +341,9 @@ def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]
 
 
 def _log(line: str) -> None:
-    print(line, file=sys.stderr)
+    # Ctrl-C ends what reads a pipe too: it must not take the training along before it is saved.
+    with suppress(OSError):
+        print(line, file=sys.stderr)
 
 
 def _say_nothing(line: str) -> None:

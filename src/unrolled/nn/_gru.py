@@ -70,14 +70,7 @@ class GRU(nn.Module):
         self.dropout = check_settings(dropout, num_layers)
         self.bidirectional = bidirectional
         self.mode = "GRU"
-        self.shape = StackShape(
-            "gru",
-            input_size,
-            hidden_size,
-            num_layers,
-            bidirectional,
-            bias,
-        )
+        self.shape = StackShape("gru", input_size, hidden_size, num_layers, bidirectional, bias)
         register_weights(self, self.shape, device, dtype)
         self.reset_parameters()
 

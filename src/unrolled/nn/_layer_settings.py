@@ -1,11 +1,11 @@
-"""What `RNN`, `GRU` and `LSTM` check and say about their arguments."""
+"""What layers and cells check and say about their arguments."""
 
 import warnings
 from numbers import Real
 
 from torch import nn
 
-from ..grid import StackShape
+from ..grid import Cell, StackShape
 from ._weights import weight_names
 
 
@@ -33,6 +33,22 @@ def check_settings(dropout: float, num_layers: int) -> float:
             stacklevel=3,
         )
     return float(dropout)
+
+
+def cell_of(nonlinearity: str) -> Cell:
+    """The cell of an `RNN` or `RNNCell`.
+
+    Args:
+        nonlinearity: what came.
+
+    Raises:
+        ValueError: there is no such cell.
+    """
+    if nonlinearity == "tanh":
+        return "rnn_tanh"
+    if nonlinearity == "relu":
+        return "rnn_relu"
+    raise ValueError(f"nonlinearity is {nonlinearity!r}; it must be 'tanh' or 'relu'.")
 
 
 def all_weights(module: nn.Module, shape: StackShape) -> list[list[nn.Parameter]]:

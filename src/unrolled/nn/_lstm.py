@@ -76,13 +76,7 @@ class LSTM(nn.Module):
         self.proj_size = proj_size
         self.mode = "LSTM"
         self.shape = StackShape(
-            "lstm",
-            input_size,
-            hidden_size,
-            num_layers,
-            bidirectional,
-            bias,
-            proj_size,
+            "lstm", input_size, hidden_size, num_layers, bidirectional, bias, proj_size
         )
         register_weights(self, self.shape, device, dtype)
         self.reset_parameters()

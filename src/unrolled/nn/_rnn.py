@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ..grid import StackShape, StateGrid
 from ._layer_run import Lengths, run_layer, unroll_layer
-from ._layer_settings import all_weights, check_settings, layer_repr
+from ._layer_settings import all_weights, cell_of, check_settings, layer_repr
 from ._quantized_layer import QuantizedLayer
 from ._stream import Stream
 from ._weights import initialise_weights, register_weights, stack_weights
@@ -63,8 +63,7 @@ class RNN(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"nonlinearity is {nonlinearity!r}; it must be 'tanh' or 'relu'.")
+        cell = cell_of(nonlinearity)
         self.nonlinearity = nonlinearity
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -74,14 +73,7 @@ class RNN(nn.Module):
         self.dropout = check_settings(dropout, num_layers)
         self.bidirectional = bidirectional
         self.mode = f"RNN_{nonlinearity.upper()}"
-        self.shape = StackShape(
-            "rnn_relu" if nonlinearity == "relu" else "rnn_tanh",
-            input_size,
-            hidden_size,
-            num_layers,
-            bidirectional,
-            bias,
-        )
+        self.shape = StackShape(cell, input_size, hidden_size, num_layers, bidirectional, bias)
         register_weights(self, self.shape, device, dtype)
         self.reset_parameters()
 

@@ -5,8 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..grid import Cell, StackShape
+from ..grid import StackShape
 from ._cell_run import cell_repr, register_cell_weights, run_cell
+from ._layer_settings import cell_of
 from ._weights import initialise_weights
 
 
@@ -39,8 +40,6 @@ class RNNCell(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"nonlinearity is {nonlinearity!r}; it must be 'tanh' or 'relu'.")
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self.nonlinearity = nonlinearity
         register_cell_weights(self, self.shape, device, dtype)
@@ -49,7 +48,7 @@ class RNNCell(nn.Module):
     @property
     def shape(self) -> StackShape:
         """Cell and sizes, as a stack of one layer."""
-        cell: Cell = "rnn_relu" if self.nonlinearity == "relu" else "rnn_tanh"
+        cell = cell_of(self.nonlinearity)
         return StackShape(cell, self.input_size, self.hidden_size, bias=self.bias)
 
     def reset_parameters(self) -> None:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -126,6 +128,33 @@ def test_sizes_that_are_none(name: str, size: object) -> None:
     sizes = {"input_size": 3, "hidden_size": 4, "num_layers": 2} | {name: size}
     with pytest.raises(TypeError, match=f"{name} is .*; it must be an integer"):
         nn.GRU(**sizes)
+
+
+@pytest.mark.parametrize(
+    ("layer", "found"),
+    [
+        (torch.nn.LSTM(3, 4), "torch.nn.modules.rnn.LSTM"),
+        (torch.nn.Linear(3, 4), "torch.nn.modules.linear.Linear"),
+        (nn.GRUCell(3, 4), "unrolled.nn._gru_cell.GRUCell"),
+        (nn.GRU, "builtins.type"),
+        (X, "torch.Tensor"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "use",
+    [
+        nn.Stream,
+        lambda layer: nn.QuantizedLayer(layer, "int8"),
+        lambda layer: nn.engine_for(layer, X),
+    ],
+    ids=["stream", "quantize", "engine"],
+)
+def test_what_is_no_layer_is_refused(use: Callable[[Any], Any], layer: Any, found: str) -> None:
+    with pytest.raises(
+        TypeError, match=rf"^the layer is a {found}; give an RNN, GRU or LSTM of unrolled\.nn\.$"
+    ):
+        use(layer)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -52,6 +52,24 @@ class _Prepared(NamedTuple):
     batched: bool
 
 
+def check_layer(layer: object) -> RecurrentLayer:
+    """A layer, once it is one that can be run.
+
+    Args:
+        layer: what came.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(layer, RecurrentLayer):
+        found = type(layer)
+        raise TypeError(
+            f"the layer is a {found.__module__}.{found.__qualname__}; give an RNN, GRU or LSTM of "
+            "unrolled.nn."
+        )
+    return layer
+
+
 def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineChoice:
     """The engine that computes a layer on an input, and why it is that one.
 
@@ -62,6 +80,7 @@ def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineC
     Raises:
         TypeError, ValueError: as `RNN.forward` says.
     """
+    check_layer(layer)
     own = getattr(layer, "engine", None)
     if isinstance(own, Engine):
         return EngineChoice(own, "a quantized layer runs on the compiled kernels only")

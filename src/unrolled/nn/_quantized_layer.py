@@ -10,7 +10,7 @@ from ..grid import StackShape, StateGrid
 from ..kernels import why_unavailable
 from ._engine import Engine, current_engine
 from ._kernel_use import is_plain, why_not_compiled
-from ._layer_run import Lengths, RecurrentLayer, run_layer, unroll_layer
+from ._layer_run import Lengths, RecurrentLayer, check_layer, run_layer, unroll_layer
 from ._layer_settings import layer_repr
 from ._low_precision import PRECISIONS, WEIGHT_TYPES, Precision, low_weight
 from ._native_engine import states_of
@@ -51,7 +51,7 @@ class QuantizedLayer(nn.Module):
 
     Raises:
         RuntimeError: there is no compiled module.
-        TypeError: the samples are no tensor.
+        TypeError: the layer is none, or the samples are no tensor.
         ValueError: the precision is none of these, the weights are not float32 on the CPU or not
             finite, or the samples do not fit.
 
@@ -80,7 +80,7 @@ class QuantizedLayer(nn.Module):
             raise RuntimeError(
                 f"a quantized layer runs on the compiled kernels only, but {reason}."
             )
-        source = cast("RecurrentLayer", layer)
+        source = check_layer(layer)
         self.precision: Precision = precision
         self.shape: StackShape = source.shape
         self.batch_first = source.batch_first

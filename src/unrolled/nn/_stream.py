@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..kernels import recurrent_stream
 from ._checks import check_input
 from ._engine import uses_kernels
-from ._layer_run import RecurrentLayer
+from ._layer_run import RecurrentLayer, check_layer
 from ._stack_cache import readable
 from ._weights import stack_weights
 
@@ -57,8 +57,7 @@ class Stream:
     """
 
     def __init__(self, layer: RecurrentLayer, batch_size: int = 1) -> None:
-        if not isinstance(layer, RecurrentLayer):
-            raise TypeError(f"layer is of type {type(layer).__name__}; give an RNN, GRU or LSTM.")
+        check_layer(layer)
         if layer.shape.bidirectional:
             raise ValueError(
                 "the layer is bidirectional, and its reverse direction begins with the last step, "

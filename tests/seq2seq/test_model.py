@@ -1,6 +1,7 @@
 """The parts put together: what they learn, and what is refused when they do not fit."""
 
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -122,13 +123,50 @@ def test_dot_attention_needs_a_memory_as_wide_as_the_query() -> None:
         decoder_of(memory_size=6)
 
 
-def test_what_is_no_attention_is_refused() -> None:
+class _NoMethods(nn.Module):
+    project = read = None
+
+
+class _NoModule:
+    project, read = Even.project, Even.read
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("attention", "found"),
+    [
+        (nn.Linear(8, 8), "a Linear"),
+        (GeneralAttention, "the class GeneralAttention"),
+        ("general", "a str"),
+        (_NoMethods(), "a _NoMethods"),
+        (_NoModule(), "a _NoModule"),
+    ],
+    ids=str,
+)
+def test_what_is_no_attention_is_refused(attention: Any, found: str) -> None:
     message = (
-        "attention is a Linear; it must be one of unrolled.nn, or a module with their methods "
+        f"attention is {found}; it must be one of unrolled.nn, or a module with their methods "
         "project and read."
     )
     with pytest.raises(TypeError, match=rf"^{re.escape(message)}$"):
-        decoder_of(nn.Linear(8, 8))
+        decoder_of(attention)
+
+
+class _ContextOnly(Even):
+    def read(self, *arguments: Tensor) -> Any:
+        return super().read(*arguments).context
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_an_attention_that_gives_no_weights_is_refused() -> None:
+    message = (
+        "_ContextOnly.read gave a tensor; it must give context and weights, as "
+        "unrolled.nn.Attended(context, weights)."
+    )
+    ids, lengths = padded([[1, 4], [1, 5]])
+    memory = torch.randn(2, 2, 8)
+    with pytest.raises(TypeError, match=rf"^{re.escape(message)}$"):
+        decoder_of(_ContextOnly())(ids, lengths, memory, memory[..., 0] < 9, torch.zeros(1, 2, 8))
 
 
 def test_a_bridge_of_another_encoder_is_refused() -> None:

@@ -208,8 +208,13 @@ class AttentionDecoder(nn.Module):
     def _attend(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
         rows, steps, size = queries.shape
         grouped = queries.reshape(state.memory.shape[0], -1, size)
-        context, weights = self._attention.read(grouped, state.memory, state.mask, state.keys)
-        context, weights = (part.reshape(rows, steps, -1) for part in (context, weights))
+        read = self._attention.read(grouped, state.memory, state.mask, state.keys)
+        if isinstance(read, Tensor):
+            raise TypeError(
+                f"{type(self.attention).__name__}.read gave a tensor; it must give context and "
+                "weights, as unrolled.nn.Attended(context, weights)."
+            )
+        context, weights = (part.reshape(rows, steps, -1) for part in read)
         combined = torch.tanh(self.combine(torch.cat([context, queries], dim=-1)))
         return self.dropout(combined), weights
 
@@ -222,10 +227,14 @@ def _check_attention(attention: nn.Module, *, query_size: int, memory_size: int)
                 f"{query_size} and {memory_size}; use GeneralAttention."
             )
         return
-    if not isinstance(attention, Attention):
+    # The protocol asks for names alone, and a class has those of what it makes.
+    has_methods = isinstance(attention, Attention) and callable(attention.project)
+    if not (isinstance(attention, nn.Module) and has_methods and callable(attention.read)):
+        is_class = isinstance(attention, type)
+        found = f"the class {attention.__name__}" if is_class else f"a {type(attention).__name__}"
         raise TypeError(
-            f"attention is a {type(attention).__name__}; it must be one of unrolled.nn, or a "
-            "module with their methods project and read."
+            f"attention is {found}; it must be one of unrolled.nn, or a module with their methods "
+            "project and read."
         )
     # An attention of somebody's own need not tell its sizes.
     for name, needed in (("query_size", query_size), ("memory_size", memory_size)):

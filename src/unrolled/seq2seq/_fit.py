@@ -234,7 +234,7 @@ def fit(
     is_first = trainer.is_global_zero
     draws = is_first and (sys.stderr.isatty() if progress is None else progress)
     bar = ProgressBar(Console(stderr=True))
-    say = _say_nothing
+    say: Callable[[str], None] = _say_nothing
     if is_first and report is not None:
         say = report
     elif is_first and progress is not False:

@@ -118,3 +118,8 @@ class GridGeometry:
         if address.kind == "cell":
             return self.x(address.step), y + HIDDEN + KINDS_GAP, NODE, CELL
         return self.x(address.step), y, NODE, HIDDEN
+
+
+def side_of(direction: Direction) -> int:
+    """On which side a direction ends: 1 right, -1 left."""
+    return 1 if direction == "forward" else -1

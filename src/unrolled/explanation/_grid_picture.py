@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..grid import Direction, StateAddress
 from ._drawing import Drawing
-from ._field_mark import field_mark
 from ._grid_geometry import (
     HIDDEN,
     NODE,
@@ -13,10 +12,12 @@ from ._grid_geometry import (
     SLOT_MARGIN,
     SYMBOL_LIMIT,
     GridGeometry,
+    side_of,
 )
-from ._grid_part import GridPart, StateEntry, Tensor, kinds
-from ._grid_words import describe_grid, describe_padding, describe_state
+from ._grid_part import GridPart, Tensor, kinds
+from ._grid_words import describe_grid, describe_padding
 from ._markup import Attribute, Markup, element, escaped, joined, number
+from ._state_box import state_box
 from ._symbol import isolated, shortened, shown
 
 
@@ -43,11 +44,6 @@ def _arrow(x: float, y: float, to_x: float, to_y: float) -> Markup:
     )
 
 
-def _side(direction: Direction) -> int:
-    """On which side a direction ends: 1 right, -1 left."""
-    return 1 if direction == "forward" else -1
-
-
 class _GridPicture:
     """Draws one grid. Each method draws one kind of thing and returns its markup."""
 
@@ -62,7 +58,7 @@ class _GridPicture:
             *self.flow(),
             *self.rails(),
             *self.symbols(),
-            *(self.state(entry) for entry in self.part.states),
+            *(state_box(self.part, self.at, entry) for entry in self.part.states),
             *self.padding(),
         ]
         return Drawing(
@@ -170,7 +166,7 @@ class _GridPicture:
     def final_rails(self, direction: Direction) -> list[Markup]:
         """The side edge where a direction ends, for h and, where there is one, for c."""
         shape = self.part.shape
-        side = _side(direction)
+        side = side_of(direction)
         step = self.part.length - 1 if direction == "forward" else 0
         edge = self.at.right if side == 1 else self.at.left
         tensors: list[tuple[Tensor, StateAddress]] = [
@@ -235,91 +231,6 @@ class _GridPicture:
             element("title", {}, escaped(isolated(whole))),
             escaped(shortened(whole, SYMBOL_LIMIT)),
         )
-
-    def state(self, entry: StateEntry) -> Markup:
-        """One state: filled by the tensors that hold it, or shaded by its norm, and edged."""
-        address = entry.address
-        x, y, width, height = self.at.box(address)
-        frame: dict[str, Attribute] = {
-            "x": x,
-            "y": y,
-            "width": width,
-            "height": height,
-            "rx": 5,
-        }
-        words = describe_state(self.part, entry)
-        pieces = [element("title", {}, escaped(words))]
-        share = self.part.shade(entry)
-        if share is not None:
-            pieces.append(element("rect", {"class": "box", **frame}))
-            pieces.append(element("rect", {"class": "shade", **frame, "fill-opacity": share}))
-        elif self.part.values:
-            pieces.append(element("rect", {"class": "box", **frame}))
-        else:
-            pieces += self.fills(entry, frame)
-        pieces.append(element("rect", {"class": "frame", **frame}))
-        if entry.selected:
-            pieces.append(element("rect", {"class": "ring", **frame}))
-        if address in self.part.field:
-            pieces.append(self.field(address))
-        pieces += [self.edge(tensor, address) for tensor in entry.tensors]
-        letter = "h" if address.kind == "hidden" else "c"
-        size = "middle" if address.kind == "hidden" else "middle small"
-        size += " strong" if entry.selected else ""
-        pieces.append(_words(x + width / 2, y + height / 2 + 4, letter, size))
-        return element(
-            "g",
-            {
-                "class": "state",
-                "data-address": str(address),
-                "data-tensors": " ".join(entry.tensors),
-                "data-selected": "true" if entry.selected else None,
-                "data-field": "true" if address in self.part.field else None,
-                "data-read": " ".join(map(str, self.part.has_read(address))),
-            },
-            *pieces,
-        )
-
-    def field(self, address: StateAddress) -> Markup:
-        """The mark of a state in the receptive field, inside the ring of a selected one."""
-        x, y, width, height = self.at.box(address)
-        return field_mark(x, y, width, height, address == self.part.chosen)
-
-    def fills(self, entry: StateEntry, frame: dict[str, Attribute]) -> list[Markup]:
-        """The ground of a state without a value: that of its tensor, or of both, or selected."""
-        tensors = entry.tensors
-        pieces = [element("rect", {"class": "box", **frame})]
-        if entry.selected:
-            return [*pieces, element("rect", {"class": "fill-selected", **frame})]
-        if tensors:
-            pieces.append(element("rect", {"class": f"fill-{tensors[0]}", **frame}))
-        if len(tensors) == 2:
-            x, y, width, height = self.at.box(entry.address)
-            right, foot = x + width, y + height
-            if _side(entry.address.direction) == 1:
-                half = (
-                    f"M{number(x + 3)} {number(foot)}H{number(right - 5)}"
-                    f"Q{number(right)} {number(foot)} {number(right)} {number(foot - 5)}"
-                    f"V{number(y + 3)}z"
-                )
-            else:
-                half = (
-                    f"M{number(right - 3)} {number(foot)}H{number(x + 5)}"
-                    f"Q{number(x)} {number(foot)} {number(x)} {number(foot - 5)}"
-                    f"V{number(y + 3)}z"
-                )
-            pieces.append(element("path", {"class": f"fill-{tensors[1]}", "d": half}))
-        return pieces
-
-    def edge(self, tensor: Tensor, address: StateAddress) -> Markup:
-        """The thick side of a state in a tensor: top for `output`, right or left for the finals."""
-        x, y, width, height = self.at.box(address)
-        if tensor == "output":
-            path = f"M{number(x + 4)} {number(y)}h{number(width - 8)}"
-        else:
-            side = x + width if _side(address.direction) == 1 else x
-            path = f"M{number(side)} {number(y + 4)}v{number(height - 8)}"
-        return element("path", {"class": f"edge {tensor}", "d": path})
 
     def padding(self) -> list[Markup]:
         """Where the padded steps would stand: nothing is computed there."""

@@ -14,7 +14,8 @@ from torch.utils import _pytree as pytree
 from ..errors import UsageError
 from ._check import Check
 from ._checks import CHECKS
-from ._examples import Examples, read_examples
+from ._example_reading import read_examples
+from ._examples import Examples
 from ._given_value import shown
 from ._reading import Reading
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from ._entry import Entry
+
+
+class Padding(NamedTuple):
+    """The lengths of samples, and whether what is no part of them stands at the start."""
+
+    lengths: tuple[int, ...]
+    at_start: bool
 
 
 def is_dense(leaf: Tensor) -> bool:
@@ -41,10 +48,8 @@ def whole_numbers(value: Any) -> tuple[int, ...] | None:
     return None
 
 
-def mask_lengths(
-    leaf: Any, batch: int, steps: int, left: bool
-) -> tuple[tuple[int, ...], bool] | None:
-    """Lengths that a mask tells, and whether padding stands at the start; None of what is none.
+def mask_lengths(leaf: Any, batch: int, steps: int, left: bool) -> Padding | None:
+    """The padding that a mask tells; None of what is none.
 
     Args:
         leaf: an argument.
@@ -64,9 +69,9 @@ def mask_lengths(
     mask = (leaf != 0) if leaf.shape[0] == batch else (leaf != 0).t()
     readings = [padding_lengths(real) for real in (mask, ~mask)]
     for found in readings:
-        if found is not None and found[1] == left:
+        if found is not None and found.at_start == left:
             return found
-    return (tuple([steps] * batch), False) if bool(mask.all() or (~mask).all()) else None
+    return Padding((steps,) * batch, at_start=False) if bool(mask.all() or (~mask).all()) else None
 
 
 def padded_with_zeros(entry: Entry) -> tuple[int, ...] | None:
@@ -79,23 +84,24 @@ def padded_with_zeros(entry: Entry) -> tuple[int, ...] | None:
         return None
     values = entry.ids() if entry.kind == "ids" else entry.by_place(entry.tensor)
     found = padding_lengths(values)
-    if found is None or found[1] or is_stray(found, int(entry.steps or 0)):
+    if found is None or found.at_start or is_stray(found, int(entry.steps or 0)):
         return None
-    return found[0]
+    return found.lengths
 
 
-def is_stray(contents: tuple[tuple[int, ...], bool], steps: int) -> bool:
+def is_stray(padding: Padding, steps: int) -> bool:
     """Whether one 0 is all that looks like padding.
 
     Args:
-        contents: lengths, and whether padding stands at the start.
+        padding: what looks like it.
         steps: how many steps.
     """
-    return len(contents[0]) > 1 and sum(steps - length for length in contents[0]) == 1
+    lengths = padding.lengths
+    return len(lengths) > 1 and sum(steps - length for length in lengths) == 1
 
 
-def padding_lengths(values: Tensor) -> tuple[tuple[int, ...], bool] | None:
-    """Lengths of rows whose zeros stand at one end only, if some row has any.
+def padding_lengths(values: Tensor) -> Padding | None:
+    """The padding of rows whose zeros stand at one end only, if some row has any.
 
     Args:
         values: (sample, step).
@@ -106,7 +112,7 @@ def padding_lengths(values: Tensor) -> tuple[tuple[int, ...], bool] | None:
     counts = real.sum(1)
     places = torch.arange(real.shape[1], device=real.device)
     if bool((real == (places < counts[:, None])).all()):
-        return tuple(counts.tolist()), False
+        return Padding(tuple(counts.tolist()), at_start=False)
     if bool((real == (places >= real.shape[1] - counts[:, None])).all()):
-        return tuple(counts.tolist()), True
+        return Padding(tuple(counts.tolist()), at_start=True)
     return None

@@ -97,6 +97,13 @@ def test_refusals(references: dict[str, list[str]], message: str) -> None:
         evaluate(untrained(), references)
 
 
+@pytest.mark.usefixtures("as_users_call")
+def test_one_string_is_no_list_of_references() -> None:
+    message = "the references of 'a' are the string 'AB'; give a list of strings."
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        evaluate(untrained(), {"a": "AB"})
+
+
 def test_rates_are_finite_whatever_was_counted() -> None:
     for edits in (0, 7):
         assert math.isfinite(Scores(1, 1, edits, 0).symbol_error_rate)

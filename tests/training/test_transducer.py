@@ -137,9 +137,26 @@ def test_no_text_no_prediction() -> None:
             DataError,
             "the source of pair 1 is empty; leave the pair out.",
         ),
+        (
+            lambda t: t.predict(["a", None]),
+            TypeError,
+            "text 1 is None, which is no string; give strings.",
+        ),
+        (
+            lambda t: t.score(("ab", "AB")),
+            TypeError,
+            "pair 0 is 'ab'; give a source and a target, two strings, for each.",
+        ),
+        (lambda t: t.score([("a", "A"), ("a", "A", "A")]), TypeError, "pair 1 is ('a', 'A', 'A');"),
+        (lambda t: t.score([("a", 1)]), TypeError, "pair 0 is ('a', 1);"),
+        (lambda t: t.score([3]), TypeError, "pair 0 is 3;"),
     ],
-    ids=["empty", "string", "beam", "n_best", "empty source"],
+    ids=[
+        *("empty", "string", "beam", "n_best", "empty source", "no text", "one pair", "three"),
+        *("no target", "no pair"),
+    ],
 )
+@pytest.mark.usefixtures("as_users_call")
 def test_refusals(call: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as caught:
         call(TRANSDUCER)

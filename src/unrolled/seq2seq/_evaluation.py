@@ -91,6 +91,7 @@ def evaluate(
         progress: called with the number of texts just done.
 
     Raises:
+        TypeError: the references of a source are one string.
         ValueError: there are no references, or a source has none.
         DataError: a source is empty.
     """
@@ -99,6 +100,10 @@ def evaluate(
     for source, targets in references.items():
         if not targets:
             raise ValueError(f"the source {source!r} has no reference; give one or leave it out.")
+        if isinstance(targets, str):
+            raise TypeError(
+                f"the references of {source!r} are the string {targets!r}; give a list of strings."
+            )
     sources = list(references)
     written = transducer.target_symbols.normalised
     wrong = edits = symbols = 0

@@ -1,6 +1,6 @@
 """A trained string-to-string model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,10 +106,14 @@ class Transducer:
             DataError: a text is empty.
             ModelError: the model lets no target be found; names the text by its place.
             ValueError: a number is not possible.
-            TypeError: `texts` is a string.
+            TypeError: `texts` is a string, or one of them is none.
         """
         if isinstance(texts, str):
             raise TypeError(f"texts is the string {texts!r}; give a list of strings.")
+        texts = list(texts)
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise TypeError(f"text {number} is {text!r}, which is no string; give strings.")
         check_search(beam_size, n_best, length_penalty)
         encoded = self.source_symbols.encode_batch(texts)
         for number, (text, ids) in enumerate(zip(texts, encoded, strict=True)):
@@ -141,7 +145,15 @@ class Transducer:
 
         Raises:
             DataError: a source is empty.
+            TypeError: a pair is not two strings.
         """
+        pairs = list(pairs)
+        for number, pair in enumerate(pairs):
+            is_pair = isinstance(pair, Sized) and not isinstance(pair, str) and len(pair) == 2
+            if not is_pair or not all(isinstance(text, str) for text in pair):
+                raise TypeError(
+                    f"pair {number} is {pair!r}; give a source and a target, two strings, for each."
+                )
         sources = self.source_symbols.encode_batch([source for source, _ in pairs])
         targets = self.target_symbols.encode_batch([target for _, target in pairs])
         for number, ids in enumerate(sources):

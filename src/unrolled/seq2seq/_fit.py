@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import lightning
 import torch
 from rich.console import Console
 
@@ -198,12 +199,7 @@ def fit(
     budget = Budget(
         max_epochs=max_epochs, max_steps=max_steps, max_minutes=max_minutes, patience=patience
     )
-    if monitor not in MONITORS:
-        raise ValueError(f"monitor is {monitor!r}; it must be one of {', '.join(MONITORS)}.")
-    if checkpoint_steps < 1:
-        raise ValueError(f"checkpoint_steps is {checkpoint_steps}; it must be 1 or more.")
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed is {seed}; it must be 0 or more and below 2**63.")
+    _check_choices(monitor, checkpoint_steps, seed)
     architecture_of = _architecture_builder(
         cell=cell,
         decoder_cell=decoder_cell,
@@ -239,7 +235,6 @@ def fit(
         say = report
     elif is_first and progress is not False:
         say = bar.console.print if draws else _log
-    processes = trainer.num_devices * trainer.num_nodes
     cache_dir = output / "corpus"
     # Held from before the checkpoint is read, or another run might still write a newer one.
     lock = directory_lock(output) if is_first else nullcontext()
@@ -258,7 +253,7 @@ def fit(
             tokens_per_batch=tokens_per_batch,
             max_length=max_length,
             seed=seed,
-            processes=processes,
+            processes=trainer.num_devices * trainer.num_nodes,
             watch=bar.reading if draws else None,
         )
         try:
@@ -266,19 +261,7 @@ def fit(
         finally:
             bar.done_reading()
         architecture = architecture_of(len(data.source_symbols), len(data.target_symbols))
-        identity = {
-            "architecture": asdict(architecture),
-            "data": {
-                "training pairs": data.train_corpus.checksums,
-                "development pairs": data.dev_corpus.checksums,
-                "source symbols": data.source_symbols.fingerprint,
-                "target symbols": data.target_symbols.fingerprint,
-                "tokens_per_batch": tokens_per_batch,
-                "seed": seed,
-                "monitor": monitor,
-                "processes": processes,
-            },
-        }
+        identity = _identity(architecture, data, monitor)
         settings = {**asdict(optimization), **asdict(budget)}
         state = Progress()
         content = None
@@ -309,19 +292,7 @@ def fit(
         trainer.callbacks[:0] = [run, bar] if draws else [run]  # type: ignore[attr-defined]
         if not budget.is_over(state, len(data.batches)):
             module = TrainingModule(transducer.model, optimization, budget, state)
-            try:
-                with quiet_trainer():
-                    trainer.fit(module, datamodule=data)
-            except DivergenceError as error:
-                way_out = "Start again with a lower learning_rate."
-                if run.saved_at is not None:
-                    way_out = (
-                        "Go on from there with resume and a lower learning_rate, or start again "
-                        "with one."
-                    )
-                raise TrainingError(f"{error} {run.what_is_saved()} {way_out}") from error
-            finally:
-                run.leave()
+            _train(trainer, module, data, run)
         if run.was_stopped:
             raise TrainingInterruptedError(
                 f"training was stopped at step {state.step}, and everything is saved in {output}.",
@@ -338,6 +309,51 @@ def _architecture_builder(**settings: Any) -> Callable[[int, int], Architecture]
         )
 
     return architecture
+
+
+def _check_choices(monitor: str, checkpoint_steps: int, seed: int) -> None:
+    if monitor not in MONITORS:
+        raise ValueError(f"monitor is {monitor!r}; it must be one of {', '.join(MONITORS)}.")
+    if checkpoint_steps < 1:
+        raise ValueError(f"checkpoint_steps is {checkpoint_steps}; it must be 1 or more.")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed is {seed}; it must be 0 or more and below 2**63.")
+
+
+def _identity(
+    architecture: Architecture, data: PairsDataModule, monitor: Monitor
+) -> dict[str, dict[str, Any]]:
+    """What a run that goes on from a checkpoint must have in common with the one that wrote it."""
+    return {
+        "architecture": asdict(architecture),
+        "data": {
+            "training pairs": data.train_corpus.checksums,
+            "development pairs": data.dev_corpus.checksums,
+            "source symbols": data.source_symbols.fingerprint,
+            "target symbols": data.target_symbols.fingerprint,
+            "tokens_per_batch": data.tokens_per_batch,
+            "seed": data.seed,
+            "monitor": monitor,
+            "processes": data.processes,
+        },
+    }
+
+
+def _train(
+    trainer: lightning.Trainer, module: TrainingModule, data: PairsDataModule, run: TrainingRun
+) -> None:
+    try:
+        with quiet_trainer():
+            trainer.fit(module, datamodule=data)
+    except DivergenceError as error:
+        way_out = "Start again with a lower learning_rate."
+        if run.saved_at is not None:
+            way_out = (
+                "Go on from there with resume and a lower learning_rate, or start again with one."
+            )
+        raise TrainingError(f"{error} {run.what_is_saved()} {way_out}") from error
+    finally:
+        run.leave()
 
 
 def _log(line: str) -> None:

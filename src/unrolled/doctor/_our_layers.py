@@ -49,36 +49,16 @@ def watched_grid(
     layers, ways, steps, batch, size = hidden.shape
     output = ledger.cut(hidden[-1].permute(1, 2, 0, 3).reshape(steps, batch, ways * size))
     last = torch.as_tensor(states.lengths) - 1
-    lanes = torch.arange(batch)
-    rows = [
-        hidden[layer, way, last if way == 0 else torch.zeros_like(last), lanes]
-        for layer in range(layers)
-        for way in range(ways)
-    ]
-    h_n = ledger.cut(torch.stack(rows))
+    h_n = ledger.cut(_ends(hidden, last))
     top = ledger.given(output).reshape(steps, batch, ways, size).permute(2, 0, 1, 3)
-    below = (hidden.detach() if ledger.cutting else hidden).clone()
-    given = ledger.given(h_n)
-    for layer in range(layers - 1):
-        for way in range(ways):
-            at = last if way == 0 else torch.zeros_like(last)
-            below[layer, way, at, lanes] = given[layer * ways + way]
-    joined = torch.cat([below[:-1], top[None]])
+    below = (hidden.detach() if ledger.cutting else hidden)[:-1]
+    joined = torch.cat([_with_ends(below, last, ledger.given(h_n)), top[None]])
     cell: Any = states.cell
     c_n = None
     if cell is not None:
-        ends = [
-            cell[layer, way, last if way == 0 else torch.zeros_like(last), lanes]
-            for layer in range(layers)
-            for way in range(ways)
-        ]
-        c_n = ledger.cut(torch.stack(ends))
-        cells, ends_given = (cell.detach() if ledger.cutting else cell).clone(), ledger.given(c_n)
-        for layer in range(layers):
-            for way in range(ways):
-                at = last if way == 0 else torch.zeros_like(last)
-                cells[layer, way, at, lanes] = ends_given[layer * ways + way]
-        cell = cells
+        c_n = ledger.cut(_ends(cell, last))
+        cells = cell.detach() if ledger.cutting else cell
+        cell = _with_ends(cells, last, ledger.given(c_n))
     batched = input.dim() == 3
     h_0, c_0 = torch.zeros_like(h_n), None if c_n is None else torch.zeros_like(c_n)
     if hx is not None:
@@ -132,19 +112,7 @@ def watched_result(
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     given_input, state = given["input"], given.get("hx")
     if isinstance(module, OUR_CELLS):
-        if cell == "lstm":
-            h_n, c_n = (ledger.cut(tensor) for tensor in result)
-        else:
-            h_n, c_n = ledger.cut(result), None
-        zeros = torch.zeros_like(h_n)
-        h_0, c_0 = zeros, None
-        if cell == "lstm":
-            h_0, c_0 = state if state is not None else (zeros, torch.zeros_like(c_n))
-        elif state is not None:
-            h_0 = state
-        ledger.add_cell(place, cell, given_input, h_0, c_0, h_n, c_n)
-        given_h = ledger.given(h_n)
-        return (given_h, ledger.given(c_n)) if cell == "lstm" else given_h
+        return _watched_cell(ledger, place, cell, given_input, state, result)
     output, final = result
     packed = output if isinstance(output, PackedSequence) else None
     sizes = packed.batch_sizes if packed is not None else None
@@ -195,6 +163,40 @@ def watched_result(
     else:
         output = given_out if batched else given_out.squeeze(1)
     return output, ((returned(h_n), returned(c_n)) if cell == "lstm" else returned(h_n))
+
+
+def _watched_cell(
+    ledger: RunLedger, place: str, cell: str, input: Any, state: Any, result: Any
+) -> Any:
+    if cell != "lstm":
+        h_n = ledger.cut(result)
+        h_0 = torch.zeros_like(h_n) if state is None else state
+        ledger.add_cell(place, cell, input, h_0, None, h_n, None)
+        return ledger.given(h_n)
+    h_n, c_n = (ledger.cut(tensor) for tensor in result)
+    h_0, c_0 = (torch.zeros_like(h_n), torch.zeros_like(c_n)) if state is None else state
+    ledger.add_cell(place, cell, input, h_0, c_0, h_n, c_n)
+    return ledger.given(h_n), ledger.given(c_n)
+
+
+def _ends(grid: Tensor, last: Tensor) -> Tensor:
+    """The states of (layer, direction, step, sample) at the last step that each direction took."""
+    lanes = torch.arange(grid.shape[3])
+    ends = [grid[:, way, at, lanes] for way, at in _last_steps(grid, last)]
+    return torch.stack(ends, 1).flatten(0, 1)
+
+
+def _with_ends(grid: Tensor, last: Tensor, ends: Tensor) -> Tensor:
+    """The same states with others in the place of `_ends`; of `ends` the first rows."""
+    changed, lanes = grid.clone(), torch.arange(grid.shape[3])
+    of_layers = ends.reshape(-1, grid.shape[1], *ends.shape[1:])[: len(grid)]
+    for way, at in _last_steps(grid, last):
+        changed[:, way, at, lanes] = of_layers[:, way]
+    return changed
+
+
+def _last_steps(grid: Tensor, last: Tensor) -> list[tuple[int, Tensor]]:
+    return list(enumerate((last, torch.zeros_like(last))))[: grid.shape[1]]
 
 
 def _counts(lengths: Any) -> tuple[int, ...] | None:

@@ -135,12 +135,7 @@ class TracedFunction:
                 f"the run has {size:,} units of states and at most {MOST_STATES:,} are followed; "
                 "give an x of fewer steps or samples"
             )
-        # Apart from each other, so that a value tells its unit, yet not evenly: a sum of evenly
-        # spread values could be the value of another unit. None is 0, which padding has.
-        places = torch.randperm(size, generator=chance).double()
-        aside = 0.4 * (2 * torch.rand(size, generator=chance, dtype=torch.float64) - 1)
-        even = size + size % 2
-        leaf = ((places + 0.5 + aside) / even * 2 - 1).to(hidden.device, hidden.dtype)
+        leaf = _values_apart(size, chance).to(hidden.device, hidden.dtype)
         self.values.append(leaf.cpu().numpy())
         self.leaf = leaf.requires_grad_()
 
@@ -298,6 +293,17 @@ class TracedFunction:
         units = codes.axes[-1]
         states = np.where(moved < codes.padding, moved // units * units, moved)
         return [int(code) for code in np.unique(states)]
+
+
+def _values_apart(count: int, chance: torch.Generator) -> Tensor:
+    """Numbers apart from each other, so that a value tells its unit, and none is 0, as padding is.
+
+    They are not spread evenly: a sum of evenly spread values could be the value of another unit.
+    """
+    places = torch.randperm(count, generator=chance).double()
+    aside = 0.4 * (2 * torch.rand(count, generator=chance, dtype=torch.float64) - 1)
+    even = count + count % 2
+    return (places + 0.5 + aside) / even * 2 - 1
 
 
 def _codes_of(found: npt.NDArray[Any], values: npt.NDArray[Any]) -> Integers:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ._check import Check, finding
 from ._finding import Finding, Severity
+from ._flow import Reach
 from ._layer_run import LayerRun
 from ._observation import FAR, Observation, significant
 
@@ -31,7 +32,15 @@ def lost_cell(seen: Observation) -> Iterator[Finding]:
     Args:
         seen: the model.
     """
-    told: set[str] = set()
+    passed_on = _lost_on_the_way(seen)
+    if passed_on is not None:
+        yield passed_on
+    else:
+        yield from _read_in_place_of_hidden(seen)
+
+
+def _lost_on_the_way(seen: Observation) -> Finding | None:
+    """From one LSTM to the start of another."""
     for run in seen.runs:
         if run.cell != "lstm":
             continue
@@ -41,47 +50,48 @@ def lost_cell(seen: Observation) -> Iterator[Finding]:
         into_h = start.flow.of(start.tensor)
         into_c = memory.flow.of(memory.tensor)
         for source in seen.runs[: run.index]:
-            if source.cell != "lstm" or source.module in told:
+            if source.cell != "lstm":
                 continue
-            at = source.index
-            h_to_h = (at, "h_n") in into_h.finals or at in into_h.outputs
-            c_to_h = (at, "c_n") in into_h.finals
-            h_to_c = (at, "h_n") in into_c.finals or at in into_c.outputs
-            c_to_c = (at, "c_n") in into_c.finals
-            severity: Severity = "error"
-            to, origin = run.module or "the layer", source.module or "the layer"
-            if c_to_h and not h_to_h:
-                what = f"h_0 of {to} is made of c_n of {origin}"
-            elif h_to_c and not c_to_c and _holds_states_of(run.c_0, source):
-                what = f"c_0 of {to} is made of h_n of {origin}"
-            elif (
-                h_to_h
-                and not into_c.finals
-                and not into_c.outputs
-                and not bool((run.c_0 != 0).any() if run.c_0 is not None else False)
-                and not into_c.entries
-            ):
-                what = (
-                    f"h_0 of {run.module or 'the layer'} is made of h_n of "
-                    f"{source.module or 'the layer'}, and its c_0 is zero"
+            lost = _lost(run, source, into_h, into_c)
+            if lost is not None:
+                severity, what = lost
+                return finding(
+                    "M16",
+                    severity,
+                    source.module,
+                    "ID",
+                    f"{what}.",
+                    _H_TO_C,
+                    "output, (h_n, c_n) = encoder(x)\ndecoder(y, (h_n, c_n))",
+                    run=run.index,
                 )
-                severity = "warning" if run.module != source.module else "error"
-                if not _holds_states_of(run.h_0, source):
-                    severity = "note"  # a learned start, whose cell state is anybody's choice
-            else:
-                continue
-            told.add(source.module)
-            yield finding(
-                "M16",
-                severity,
-                source.module,
-                "ID",
-                f"{what}.",
-                _H_TO_C,
-                "output, (h_n, c_n) = encoder(x)\ndecoder(y, (h_n, c_n))",
-                run=run.index,
-            )
-            return
+    return None
+
+
+def _lost(
+    run: LayerRun, source: LayerRun, into_h: Reach, into_c: Reach
+) -> tuple[Severity, str] | None:
+    """What is wrong with a start that is made of the states of another run, and how bad it is."""
+    at = source.index
+    to, origin = run.module or "the layer", source.module or "the layer"
+    h_to_h = (at, "h_n") in into_h.finals or at in into_h.outputs
+    h_to_c = (at, "h_n") in into_c.finals or at in into_c.outputs
+    if (at, "c_n") in into_h.finals and not h_to_h:
+        return "error", f"h_0 of {to} is made of c_n of {origin}"
+    if h_to_c and (at, "c_n") not in into_c.finals and _holds_states_of(run.c_0, source):
+        return "error", f"c_0 of {to} is made of h_n of {origin}"
+    is_zero = run.c_0 is None or not bool((run.c_0 != 0).any())
+    if not h_to_h or not is_zero or into_c.finals or into_c.outputs or into_c.entries:
+        return None
+    what = f"h_0 of {to} is made of h_n of {origin}, and its c_0 is zero"
+    if not _holds_states_of(run.h_0, source):
+        return "note", what  # a learned start, whose cell state is anybody's choice
+    return "warning" if run.module != source.module else "error", what
+
+
+def _read_in_place_of_hidden(seen: Observation) -> Iterator[Finding]:
+    """By a result or another layer."""
+    told: set[str] = set()
     inputs = [reader for reader in seen.layer_readers if reader.kind == "input"]
     for reader in [*seen.results, *inputs]:
         reach = reader.flow.of(reader.tensor)

@@ -182,9 +182,12 @@ def test_a_line_that_never_ends(tmp_path):
         ((0, 2), "the source column is 0; give its number, counted from 1, or its name"),
         ((1, -1), "the target column is -1; give its number"),
         ((1, "phones", "\t", False), "the target column is the name 'phones', but the file is"),
+        ((1.5, 2), "the source column is 1.5; give its number, counted from 1, or its name"),
+        ((1, None), "the target column is None; give its number, counted from 1, or its name"),
         ((1, 2, ""), "the delimiter of the columns is empty; the usual one is a tab"),
     ],
 )
+@pytest.mark.usefixtures("as_users_call")
 def test_impossible_columns(arguments, message):
     with pytest.raises(DataError, match=message):
         Columns(*arguments)
@@ -192,4 +195,5 @@ def test_impossible_columns(arguments, message):
 
 def test_lines_alone(tmp_path):
     path = tsv(tmp_path, "\ufeffone\r\n\n three")
-    assert list(read_lines(path)) == [(1, "one"), (2, ""), (3, " three")]
+    for file in (path, str(path)):
+        assert list(read_lines(file)) == [(1, "one"), (2, ""), (3, " three")]

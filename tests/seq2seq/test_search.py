@@ -142,6 +142,7 @@ def test_a_hypothesis_is_not_compared_by_its_tensors() -> None:
         ({"length_penalty": 5.5}, 3, "length_penalty is 5.5; it must be between 0 and 5."),
         ({"length_penalty": inf}, 3, "length_penalty is inf; it must be between 0 and 5."),
         ({"length_penalty": nan}, 3, "length_penalty is nan; it must be between 0 and 5."),
+        ({"length_penalty": "1"}, 3, "length_penalty is '1'; it must be between 0 and 5."),
         ({}, 2, "limits has shape (2,), but there are 3 sources; pass one limit for each."),
     ],
 )

@@ -27,7 +27,8 @@ class Columns:
 
     def __post_init__(self) -> None:
         for side, column in (("source", self.source), ("target", self.target)):
-            if not isinstance(column, str) and (isinstance(column, bool) or column < 1):
+            is_number = isinstance(column, int) and not isinstance(column, bool) and column >= 1
+            if not is_number and not isinstance(column, str):
                 raise DataError(
                     f"the {side} column is {column!r}; give its number, counted from 1, or its "
                     "name in the header line."

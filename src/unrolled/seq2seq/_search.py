@@ -1,6 +1,6 @@
 """Greedy and beam search."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 from jaxtyping import Int
@@ -161,9 +161,9 @@ def check_search(beam_size: int, n_best: int, length_penalty: float) -> None:
             raise ValueError(
                 f"{name} is {number!r}; it must be a whole number from 1 to {so_many}."
             )
-    if not 0 <= length_penalty <= _MOST_PENALTY:
+    if not (isinstance(length_penalty, Real) and 0 <= length_penalty <= _MOST_PENALTY):
         raise ValueError(
-            f"length_penalty is {length_penalty}; it must be between 0 and {_MOST_PENALTY}."
+            f"length_penalty is {length_penalty!r}; it must be between 0 and {_MOST_PENALTY}."
         )
 
 

@@ -14,7 +14,7 @@ _BLOCK = 1 << 18  # bytes; lines are decoded a block at a time, which is much fa
 _MARK = b"\xef\xbb\xbf"
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     r"""The lines of a file in UTF-8 with their numbers, 1 first; none is held for long.
 
     A file that ends in `.gz` is unpacked on the way. A byte order mark and the line ends, `\n` or
@@ -26,6 +26,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         DataError: the file is missing, a directory, damaged or no UTF-8; names file and line.
     """
+    path = Path(path)
     if path.is_dir():
         raise DataError(f"{path} is a directory; give a file.")
     number = 0

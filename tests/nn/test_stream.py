@@ -71,6 +71,7 @@ def test_the_weights_are_those_of_its_beginning() -> None:
         (lambda: nn.Stream(nn.GRU(3, 4, bidirectional=True)), ValueError, "the layer is bidirec"),
         (lambda: nn.Stream(torch.nn.GRU(3, 4)), TypeError, "give an RNN, GRU or LSTM"),
         (lambda: nn.Stream(nn.GRU(3, 4), 0), ValueError, "batch_size is 0; it must be 1 or more"),
+        (lambda: nn.Stream(nn.GRU(3, 4), 1.5), TypeError, "batch_size is 1.5, of type float; it "),
         (lambda: nn.Stream(nn.GRU(3, 4)).push(torch.zeros(2, 3)), ValueError, "x has 2 samples"),
         (lambda: nn.Stream(nn.GRU(3, 4)).push(torch.zeros(1, 4)), ValueError, "x has 4 features"),
         (lambda: nn.Stream(nn.GRU(3, 4)).push(torch.zeros(3)), ValueError, "x has 1 axes"),

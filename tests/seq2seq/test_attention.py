@@ -1,5 +1,8 @@
 """Attention reads what its papers say, and padding never."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -128,6 +131,23 @@ def test_gradients(kind: str) -> None:
 def test_attention_size_is_the_query_s_unless_told() -> None:
     assert AdditiveAttention(4, 6).energy.in_features == 4
     assert ConcatAttention(4, 6).energy.in_features == 4
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: GeneralAttention(0, 3), ValueError, "query_size is 0; it must be 1 or more."),
+        (lambda: AdditiveAttention(2, -1), ValueError, "memory_size is -1; it must be 1 or more."),
+        (lambda: ConcatAttention(2, 3, 0), ValueError, "attention_size is 0; it must be 1 or more"),
+        (lambda: GeneralAttention(2, 3.5), TypeError, "memory_size is 3.5, of type float; it must"),
+    ],
+)
+def test_sizes_that_cannot_be(
+    build: Callable[[], nn.Module], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        build()
 
 
 @pytest.mark.usefixtures("as_users_call")

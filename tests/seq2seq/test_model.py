@@ -1,6 +1,7 @@
 """The parts put together: what they learn, and what is refused when they do not fit."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -121,6 +122,32 @@ def test_dot_attention_needs_a_memory_as_wide_as_the_query() -> None:
     )
     with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
         decoder_of(memory_size=6)
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("choices", "error", "message"),
+    [
+        ({"vocab_size": 0}, ValueError, "vocab_size is 0; it must be 1 or more."),
+        ({"embedding_size": -3}, ValueError, "embedding_size is -3; it must be 1 or more."),
+        ({"vocab_size": "9"}, TypeError, "vocab_size is '9', of type str; it must be an integer."),
+    ],
+)
+@pytest.mark.parametrize("part", [encoder_of, decoder_of])
+def test_sizes_that_cannot_be(
+    part: Callable[..., nn.Module],
+    choices: dict[str, object],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=rf"^{re.escape(message)}$"):
+        part(**choices)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_a_source_without_a_batch_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^ids is torch.int64 of shape \(2,\); it must be of"):
+        encoder_of(dropout=0.0)(torch.tensor([4, 5]), torch.tensor([2]))
 
 
 class _NoMethods(nn.Module):

@@ -13,6 +13,7 @@ from ._attention import (
     attend,
     read_memory,
 )
+from ._checks import check_size
 
 
 class AdditiveAttention(nn.Module):
@@ -29,6 +30,10 @@ class AdditiveAttention(nn.Module):
         query_size: features of a query.
         memory_size: features of one step of the memory.
         attention_size: features in which the two are compared; `query_size` when absent.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is below 1.
     """
 
     def __init__(
@@ -37,6 +42,8 @@ class AdditiveAttention(nn.Module):
         super().__init__()
         self.query_size, self.memory_size = query_size, memory_size
         self.attention_size = query_size if attention_size is None else attention_size
+        for name in ("query_size", "memory_size", "attention_size"):
+            check_size(getattr(self, name), name)
         self.query = nn.Linear(query_size, self.attention_size, bias=False)
         self.key = nn.Linear(memory_size, self.attention_size, bias=False)
         self.energy = nn.Linear(self.attention_size, 1, bias=False)

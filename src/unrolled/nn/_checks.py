@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..grid import StackShape, check_lengths
+from ..grid._integer import check_integer
 
 
 def check_weight_type(dtype: torch.dtype | None) -> None:
@@ -20,6 +21,21 @@ def check_weight_type(dtype: torch.dtype | None) -> None:
     """
     if dtype is not None and not dtype.is_floating_point:
         raise ValueError(f"dtype is {dtype}; weights must be of a floating-point type.")
+
+
+def check_size(size: object, name: str) -> None:
+    """Refuse what is no number of features, samples or symbols.
+
+    Args:
+        size: what was given.
+        name: what it is, for the message.
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: it is below 1.
+    """
+    if check_integer(size, name) < 1:
+        raise ValueError(f"{name} is {size}; it must be 1 or more.")
 
 
 def check_input(

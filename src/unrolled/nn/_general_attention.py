@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from ._attention import Attended, Keys, Mask, Memory, Query, ReadingSizes, attend, read_memory
+from ._checks import check_size
 
 
 class GeneralAttention(nn.Module):
@@ -18,11 +19,17 @@ class GeneralAttention(nn.Module):
     Args:
         query_size: features of a query.
         memory_size: features of one step of the memory.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is below 1.
     """
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
         self.query_size, self.memory_size = query_size, memory_size
+        for name in ("query_size", "memory_size"):
+            check_size(getattr(self, name), name)
         self.key = nn.Linear(memory_size, query_size, bias=False)
 
     def project(self, memory: Memory) -> Keys:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..kernels import recurrent_stream
-from ._checks import check_input
+from ._checks import check_input, check_size
 from ._engine import uses_kernels
 from ._layer_run import RecurrentLayer, check_layer
 from ._stack_cache import readable
@@ -44,7 +44,7 @@ class Stream:
 
     Raises:
         RuntimeError: the layer is quantized and the kernels are not in use.
-        TypeError: the layer is none.
+        TypeError: the layer is none, or the number of samples no integer.
         ValueError: the layer is bidirectional, or there are no samples.
 
     >>> from unrolled.nn import GRU
@@ -63,8 +63,7 @@ class Stream:
                 "the layer is bidirectional, and its reverse direction begins with the last step, "
                 "which a stream has not seen; use a layer of one direction."
             )
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
+        check_size(batch_size, "batch_size")
         shape, precision = layer.shape, "fp32"
         is_quantized = isinstance(layer, _LowPrecisionLayer)
         if isinstance(layer, _LowPrecisionLayer):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..grid import Cell, StackShape
 from ..nn import Attention, DotAttention
+from ..nn._checks import check_size
 from ._decoder_state import DecoderState
 from ._special import PAD
 from ._stack import make_stack, run_on_symbols, run_stack
@@ -53,7 +54,7 @@ class AttentionDecoder(nn.Module):
         tie_embeddings: whether V is the embedding matrix; needs `embedding_size == hidden_size`.
 
     Raises:
-        TypeError: the attention is none.
+        TypeError: the attention is none, or a size no integer.
         ValueError: a size is not possible, the attention does not fit, or the embeddings cannot be
             tied.
     """
@@ -73,6 +74,12 @@ class AttentionDecoder(nn.Module):
         tie_embeddings: bool = False,
     ) -> None:
         super().__init__()
+        for name, size in (
+            ("vocab_size", vocab_size),
+            ("embedding_size", embedding_size),
+            ("memory_size", memory_size),
+        ):
+            check_size(size, name)
         if tie_embeddings and embedding_size != hidden_size:
             raise ValueError(
                 f"tie_embeddings needs embedding_size and hidden_size to be the same, but they are "

@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ..grid import Cell, StackShape
+from ..nn._checks import check_size
 from ._special import PAD
 from ._stack import make_stack, run_on_symbols
 
@@ -40,7 +41,8 @@ class Encoder(nn.Module):
             memory, in training.
 
     Raises:
-        ValueError: a size is not possible.
+        TypeError: a size is no integer.
+        ValueError: a size or the cell is not possible.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class Encoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_size(vocab_size, "vocab_size")
+        check_size(embedding_size, "embedding_size")
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         self.dropout = nn.Dropout(dropout)
         shape = StackShape(cell, embedding_size, hidden_size, num_layers, bidirectional)
@@ -77,9 +81,9 @@ class Encoder(nn.Module):
         Raises:
             ValueError: a length is below 1 or beyond the steps.
         """
-        steps = source.new_tensor(range(source.shape[1]))
-        mask = steps[None, :] < lengths.to(source.device)[:, None]
         memory, hidden, cell = run_on_symbols(
             self.layer, self.embedding, self.dropout, source, lengths=lengths
         )
+        steps = source.new_tensor(range(source.shape[1]))
+        mask = steps[None, :] < lengths.to(source.device)[:, None]
         return Encoded(self.dropout(memory), mask, hidden, cell)

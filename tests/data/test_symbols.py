@@ -218,6 +218,15 @@ def test_impossible_settings(settings, message):
         train_symbols(["a"], **settings)
 
 
+@pytest.mark.parametrize("method", ["encode_batch", "encode_flat"])
+def test_one_text_is_no_list_of_texts(method):
+    message = r"^texts is the string 'abc'; give a list of strings\.$"
+    with pytest.raises(TypeError, match=message):
+        train_symbols("abc")
+    with pytest.raises(TypeError, match=message):
+        getattr(train_symbols(["abc"]), method)("abc")
+
+
 @pytest.mark.parametrize("texts", [[], [""], ["a"]])
 def test_nothing_to_learn(texts):
     with pytest.raises(DataError, match="there are no symbols to learn"):

@@ -114,6 +114,9 @@ class Symbols:
 
         Args:
             texts: what users wrote.
+
+        Raises:
+            TypeError: it is one text.
         """
         ids, lengths = self.encode_flat(texts)
         return [part.tolist() for part in np.split(ids, np.cumsum(lengths)[:-1])][: len(texts)]
@@ -123,7 +126,11 @@ class Symbols:
 
         Args:
             texts: what users wrote.
+
+        Raises:
+            TypeError: it is one text.
         """
+        refuse_one_text(texts)
         if self.kind == "bpe":
             rows = [encoding.ids for encoding in self._encodings(texts)]
             return _concatenated(rows)
@@ -223,6 +230,19 @@ class Symbols:
     def _encodings(self, texts: Sequence[str]) -> list[Any]:
         encodings: list[Any] = self._tokenizer.encode_batch([_sound(text) for text in texts])
         return encodings
+
+
+def refuse_one_text(texts: object) -> None:
+    """Refuse a string where many are wanted, whose characters would be taken for texts.
+
+    Args:
+        texts: what was given.
+
+    Raises:
+        TypeError: it is a string.
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"texts is the string {texts!r}; give a list of strings.")
 
 
 def special_piece(id_: int, separator: str) -> str:

@@ -8,7 +8,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 from ..errors import DataError
 from ._special import SPECIAL_PIECES, UNKNOWN
-from ._symbols import SYMBOL_KINDS, SymbolKind, Symbols, special_piece
+from ._symbols import SYMBOL_KINDS, SymbolKind, Symbols, refuse_one_text, special_piece
 
 _MOST = 10_000_000  # the learner of merges reserves the memory at once, and dies of too much
 _CHUNK = 10_000  # texts counted at once; enough that the loop costs nothing, small in memory
@@ -40,9 +40,11 @@ def train_symbols(
         nfc: whether texts are brought to Unicode's normal form C first.
 
     Raises:
+        TypeError: `texts` is one text.
         ValueError: an argument is not possible.
         DataError: there are no texts, or nothing in them.
     """
+    refuse_one_text(texts)
     if kind not in SYMBOL_KINDS:
         raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(SYMBOL_KINDS)}.")
     if kind == "separator" and not separator:

@@ -19,7 +19,7 @@ from ._prediction import Prediction
 from ._search import beam_search, check_search
 from ._search_error import SearchError
 from ._special import BEGIN, END, PAD, UNKNOWN
-from ._symbols import Symbols
+from ._symbols import Symbols, refuse_one_text
 
 _SYMBOLS_AT_ONCE = 16_384
 
@@ -108,8 +108,7 @@ class Transducer:
             ValueError: a number is not possible.
             TypeError: `texts` is a string, or one of them is none.
         """
-        if isinstance(texts, str):
-            raise TypeError(f"texts is the string {texts!r}; give a list of strings.")
+        refuse_one_text(texts)
         texts = list(texts)
         for number, text in enumerate(texts):
             if not isinstance(text, str):

@@ -19,9 +19,10 @@ from unrolled import nn
 from unrolled.grid import StackShape
 from unrolled.kernels import available_isas, why_unavailable
 from unrolled.kernels._isa import native
-from unrolled.nn import _native_op, _stack_cache
-from unrolled.nn._native_op import flat, recurrent, sizes_of
-from unrolled.nn._weights import stack_weights
+from unrolled.nn import _stack_cache
+from unrolled.nn._kept import Wanted, by_name
+from unrolled.nn._native_op import recurrent, recurrent_backward, sizes_of
+from unrolled.nn._weights import flat, stack_weights
 
 pytestmark = pytest.mark.skipif(
     why_unavailable() is not None,
@@ -363,7 +364,7 @@ def test_the_operator_is_what_pytorch_takes_it_for(kind: str) -> None:
     checks = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(recurrent, arguments, test_utils=checks)
     found = [one.detach() for one in recurrent(*arguments)]
-    kept = _native_op.by_name(shape, found, _native_op.Wanted(cells=True, gates=True))
+    kept = by_name(shape, found, Wanted(cells=True, gates=True))
     given = [torch.randn_like(kept.outputs[-1])]
     is_given = [False, True, *(False for _ in range(1 + (c0 is not None) + len(kept.cells)))]
     backward = (
@@ -382,7 +383,7 @@ def test_the_operator_is_what_pytorch_takes_it_for(kind: str) -> None:
         True,
         True,
     )
-    torch.library.opcheck(_native_op.recurrent_backward, backward, test_utils=checks)
+    torch.library.opcheck(recurrent_backward, backward, test_utils=checks)
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")

@@ -11,11 +11,11 @@ from ._engine import may_call_kernels
 from ._gru import GRU
 from ._layer_run import LayerResult
 from ._lstm import LSTM
-from ._native_op import compute, flat
+from ._native_call import compute
 from ._quantized_layer import QuantizedLayer
 from ._rnn import RNN
 from ._watched import is_watched
-from ._weights import stack_weights
+from ._weights import flat, stack_weights
 
 
 def run_embedded(

@@ -17,10 +17,9 @@ from ._checks import (
     check_traced_lengths,
 )
 from ._engine import Engine, EngineChoice, engine_of, uses_kernels
-from ._native_op import flat
 from ._packed import pack_like
 from ._stack_call import StackCall
-from ._weights import LayerWeights, stack_weights
+from ._weights import LayerWeights, flat, stack_weights
 
 InitialState = Tensor | tuple[Tensor, Tensor] | None
 Lengths = Tensor | Sequence[int] | None

@@ -5,18 +5,13 @@ from torch import Tensor
 from torch.nn.functional import dropout
 
 from ..grid import StackShape
+from ._kept import Kept, Wanted, by_name
 from ._kernel_use import is_recorded, is_traced, why_not_compiled
-from ._native_op import (
-    Kept,
-    Wanted,
-    by_name,
-    compute,
-    compute_recorded,
-    flat,
-    recurrent,
-    sizes_of,
-)
+from ._native_call import compute
+from ._native_gradient import compute_recorded
+from ._native_op import recurrent, sizes_of
 from ._stack_call import StackCall, StackStates, TopStates
+from ._weights import flat
 
 
 def why_not(call: StackCall) -> str | None:

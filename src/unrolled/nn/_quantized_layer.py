@@ -9,12 +9,14 @@ from torch.nn.utils.rnn import PackedSequence
 from ..grid import StackShape, StateGrid
 from ..kernels import why_unavailable
 from ._engine import Engine, current_engine
+from ._kept import Kept, Wanted, by_name
 from ._kernel_use import is_plain, why_not_compiled
 from ._layer_run import Lengths, RecurrentLayer, check_layer, run_layer, unroll_layer
 from ._layer_settings import layer_repr
 from ._low_precision import PRECISIONS, WEIGHT_TYPES, Precision, low_weight
+from ._native_call import compute
 from ._native_engine import states_of
-from ._native_op import Kept, Wanted, by_name, compute, recurrent_quantized, sizes_of
+from ._native_op import recurrent_quantized, sizes_of
 from ._quantization_report import QuantizationReport, StateError
 from ._stack_call import StackCall, StackStates, TopStates
 from ._stream import Stream

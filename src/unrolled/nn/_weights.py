@@ -122,5 +122,14 @@ def _weight(module: nn.Module, name: str) -> Tensor:
     return getattr(module, name) if found is None else found
 
 
+def flat(weights: list[LayerWeights]) -> list[Tensor]:
+    """The weights of all rows, one after the other.
+
+    Args:
+        weights: one `LayerWeights` per row of `hidden_state`.
+    """
+    return [weight for row in weights for weight in row.present()]
+
+
 def _suffix(layer: int, direction: Direction) -> str:
     return f"_l{layer}_reverse" if direction == "reverse" else f"_l{layer}"

@@ -1,9 +1,10 @@
 // What the machine can do at most: fused multiply-adds on registers, and reading from its caches
 // and memory. Prints JSON. Compiled with -march=native by machine_limits.py; one argument: threads.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -22,6 +23,7 @@ constexpr int kChains = 12;  // more than latency times throughput, fewer than t
 double seconds_of(int threads, const std::function<void(int)>& work) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::thread> running;
+  running.reserve(threads);
   for (int number = 0; number < threads; ++number) running.emplace_back(work, number);
   for (std::thread& thread : running) thread.join();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -29,12 +31,20 @@ double seconds_of(int threads, const std::function<void(int)>& work) {
 
 volatile float kept;
 
+// A value that the compiler does not know, nor that it is that of another one.
+Vector unknown(Vector value) {
+#if defined(__aarch64__)
+  asm volatile("" : "+w"(value));
+#else
+  asm volatile("" : "+x"(value));
+#endif
+  return value;
+}
+
 void multiply_add(long rounds) {
   Vector sums[kChains]{};
-  Vector factor = Vector{} + 0.999f, term = Vector{} + 0.001f;
-  // The compiler may not know the numbers, nor that all chains compute the same.
-  asm volatile("" : "+x"(factor), "+x"(term));
-  for (Vector& sum : sums) asm volatile("" : "+x"(sum));
+  const Vector factor = unknown(Vector{} + 0.999f), term = unknown(Vector{} + 0.001f);
+  for (Vector& sum : sums) sum = unknown(sum);
   for (long round = 0; round < rounds; ++round) {
     for (Vector& sum : sums) sum = sum * factor + term;
   }
@@ -62,8 +72,7 @@ template <class Measure>
 double best(const Measure& measure) {
   double most = 0.0;
   for (int repeat = 0; repeat < 7; ++repeat) {
-    const double found = measure();
-    if (found > most) most = found;
+    most = std::max(most, measure());
   }
   return most;
 }
@@ -73,20 +82,19 @@ double read_rate(int threads, std::size_t bytes) {
   const long rounds = static_cast<long>((std::size_t{1} << 30) / bytes);
   return best([&] {
     const double seconds = seconds_of(threads, [&](int number) { read(values[number], rounds); });
-    return 1e-9 * threads * rounds * static_cast<double>(bytes) / seconds;
+    return 1e-9 * threads * static_cast<double>(rounds) * static_cast<double>(bytes) / seconds;
   });
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  const int threads = count > 1 ? std::atoi(arguments[1]) : 1;
+  const int threads = count > 1 ? std::stoi(arguments[1]) : 1;
   const long rounds = 40'000'000;
   const double operations = 2.0 * rounds * kChains * kWidth * threads;
   const double gflops = best(
       [&] { return 1e-9 * operations / seconds_of(threads, [&](int) { multiply_add(rounds); }); });
-  std::printf("{\"gflops\": %.1f, \"private_cache_gbs\": %.1f, \"shared_cache_gbs\": %.1f, ",
-              gflops, read_rate(threads, std::size_t{1} << 18),
-              read_rate(threads, std::size_t{1} << 22));
+  std::printf(R"({"gflops": %.1f, "private_cache_gbs": %.1f, "shared_cache_gbs": %.1f, )", gflops,
+              read_rate(threads, std::size_t{1} << 18), read_rate(threads, std::size_t{1} << 22));
   std::printf("\"memory_gbs\": %.1f}\n", read_rate(threads, std::size_t{1} << 28));
 }

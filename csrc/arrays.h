@@ -63,7 +63,7 @@ bool is_aligned(const Array& array) {
 // What is written must have a place for each of its elements, which an expanded array has not.
 template <class Array>
 bool has_places(const Array& array) {
-  std::int64_t taken = static_cast<std::int64_t>(array.shape(2));
+  auto taken = static_cast<std::int64_t>(array.shape(2));
   std::size_t near = 0, far = 1;
   if (std::abs(array.stride(near)) > std::abs(array.stride(far))) std::swap(near, far);
   for (const std::size_t axis : {near, far}) {

@@ -7,12 +7,12 @@
 namespace unrolled {
 
 AttentionDecoder::AttentionDecoder(Stack& stack, DecoderPacks& packs, const DecoderSize& size,
-                                   const DecoderWeights& weights, const DecoderSources& sources,
+                                   const DecoderWeights& weights, DecoderSources sources,
                                    Crew& crew)
     : stack_(stack),
       size_(size),
       weights_(weights),
-      sources_(sources),
+      sources_(std::move(sources)),
       packed_(stack.pack(weights.stack, crew)) {
   const KernelTable& kernels = stack.kernels();
   const std::size_t state = stack.size().state();
@@ -170,7 +170,7 @@ void DecoderRows::run_stack(std::size_t first, std::size_t count, const std::int
   if (decoder.size_.feeds_input) {
     const std::size_t fed = decoder.size_.attentional;
     for (std::size_t row = 0; row < count; ++row) {
-      const std::size_t symbol = static_cast<std::size_t>(symbols[row]);
+      const auto symbol = static_cast<std::size_t>(symbols[row]);
       float* to = input_.data() + row * size_.input;
       std::copy_n(decoder.weights_.embedding + symbol * embedding, embedding, to);
       std::copy_n(fed_before_.data() + (first + row) * fed, fed, to + embedding);

@@ -54,7 +54,7 @@ class AttentionDecoder {
  public:
   // What the pointers point to must live as long as the decoder.
   AttentionDecoder(Stack& stack, DecoderPacks& packs, const DecoderSize& size,
-                   const DecoderWeights& weights, const DecoderSources& sources, Crew& crew);
+                   const DecoderWeights& weights, DecoderSources sources, Crew& crew);
 
   // Multiplies the embedding of every symbol with the input weights of the stack, so that no step
   // does: worth it where there are more rows to be decoded than symbols. Nothing with input

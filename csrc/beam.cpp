@@ -75,6 +75,7 @@ bool Beam::is_done() const {
 
 std::vector<Hypothesis> Beam::ended() const {
   std::vector<Hypothesis> found;
+  found.reserve(ended_.size());
   for (const Ended& one : ended_) found.push_back(hypothesis(one));
   return found;
 }
@@ -108,7 +109,7 @@ Hypothesis Beam::hypothesis(const Ended& ended) const {
   for (std::size_t node = ended.node; node != kNoNode; node = nodes_[node].before) {
     path.push_back(node);
   }
-  std::reverse(path.begin(), path.end());
+  std::ranges::reverse(path);
   Hypothesis found{{}, ended.score, ended.log_probability, {}};
   for (const std::size_t node : path) {
     found.symbols.push_back(nodes_[node].symbol);

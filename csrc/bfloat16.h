@@ -17,14 +17,15 @@ struct Bfloat16 {
   static constexpr std::size_t kRowsAtOnce = kRows;
 
   using Weight = std::uint16_t;
+  static constexpr bool kIsScaled = false;
 
   static std::size_t pairs(std::size_t depth) { return (depth + 1) / 2; }
 
   // The biases, then for every k or pair of them a half or a whole row of words.
   static std::size_t panel_size(std::size_t depth) { return kPanel * (1 + pairs(depth)); }
 
-  static void pack_panel(const Weight* weight, const float*, const float* bias, std::size_t here,
-                         std::size_t depth, float* packed) {
+  static void pack_panel(const Weight* weight, const float* /*scale*/, const float* bias,
+                         std::size_t here, std::size_t depth, float* packed) {
     for (std::size_t c = 0; c < kPanel; ++c) {
       packed[c] = bias != nullptr && c < here ? bias[c] : 0.0f;
     }

@@ -65,7 +65,7 @@ class PyPackedMatrix {
       }
       packed_.multiply(from_rows.data(), worked, to_rows.data());
     }
-    nb::capsule owner(owned.release(), [](void* memory) noexcept { FreeAligned()(memory); });
+    const nb::capsule owner(owned.release(), [](void* memory) noexcept { FreeAligned()(memory); });
     return Result(out, {rows, columns}, owner);
   }
 
@@ -79,7 +79,7 @@ class PyPackedMatrix {
     }
     const PlainMatrix plain{weight.data(), bias ? bias->data() : nullptr, columns, depth};
     nb::gil_scoped_release released;
-    return PackedMatrix(kernels, plain);
+    return {kernels, plain};
   }
 
   PackedMatrix packed_;

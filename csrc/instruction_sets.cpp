@@ -101,11 +101,11 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
-const KernelTable& kernels_of(const std::string& name) {
+const KernelTable& kernels_of(const std::string& isa) {
   for (const InstructionSet& set : compiled_sets()) {
-    if (name == set.name && runs_here(name)) return set.kernels;
+    if (isa == set.name && runs_here(isa)) return set.kernels;
   }
-  throw std::invalid_argument("instruction set '" + name + "' does not run here");
+  throw std::invalid_argument("instruction set '" + isa + "' does not run here");
 }
 
 }  // namespace unrolled

@@ -22,7 +22,7 @@
 
 namespace unrolled::UNROLLED_ISA {
 
-typedef std::int8_t Narrow __attribute__((vector_size(kWidth)));
+using Narrow = std::int8_t __attribute__((vector_size(kWidth)));
 
 // Four values of a row, in all lanes.
 struct Four {
@@ -112,6 +112,7 @@ struct Int8 {
 #endif
 
   using Weight = std::int8_t;
+  static constexpr bool kIsScaled = true;
 
   static std::size_t words(std::size_t depth) { return (depth + 3) / 4; }
 

@@ -31,11 +31,12 @@ UNROLLED_INLINE void mix(const char* bytes, Lanes& lanes) {
 
 void hash(const void* bytes, std::size_t count, std::uint32_t* lanes) {
   const char* from = static_cast<const char*>(bytes);
+  constexpr std::size_t kAtOnce = sizeof(Lanes);
   Lanes now;  // in registers, or each step would wait for the memory of the one before it
   std::memcpy(&now, lanes, sizeof now);
-  for (; count >= sizeof now; count -= sizeof now, from += sizeof now) mix(from, now);
+  for (; count >= kAtOnce; count -= kAtOnce, from += kAtOnce) mix(from, now);
   if (count > 0) {
-    char rest[sizeof now] = {};
+    char rest[kAtOnce] = {};
     std::memcpy(rest, from, count);
     mix(rest, now);
   }

@@ -95,7 +95,7 @@ inline void pack_low_panel(Precision precision, const void* weight, const float*
   with_product(precision, [&](auto p) {
     using Product = decltype(p);
     Product::pack_panel(static_cast<const typename Product::Weight*>(weight) + first * depth,
-                        scale == nullptr ? nullptr : scale + first,
+                        Product::kIsScaled ? scale + first : nullptr,
                         bias == nullptr ? nullptr : bias + first, here, depth, packed);
   });
 }

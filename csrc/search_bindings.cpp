@@ -103,7 +103,7 @@ std::vector<std::size_t> numbers_of(const std::string& what, const Lengths& arra
   if (array.shape(0) != sources) refuse(what + "s", array, {sources});
   std::vector<std::size_t> numbers;
   for (const std::int64_t number : copied(array)) {
-    if (number < static_cast<std::int64_t>(least) || static_cast<std::uint64_t>(number) > most) {
+    if (std::cmp_less(number, least) || std::cmp_greater(number, most)) {
       throw std::invalid_argument(
           from_to("the " + what + " of source " + std::to_string(numbers.size()),
                   std::to_string(number), least, most));
@@ -114,7 +114,7 @@ std::vector<std::size_t> numbers_of(const std::string& what, const Lengths& arra
 }
 
 std::size_t checked_symbol(const char* name, std::int64_t symbol, std::size_t symbols) {
-  if (symbol < 0 || static_cast<std::size_t>(symbol) >= symbols) {
+  if (symbol < 0 || std::cmp_greater_equal(symbol, symbols)) {
     throw std::out_of_range(std::string(name) + " is symbol " + std::to_string(symbol) +
                             ", which is none of the " + std::to_string(symbols) +
                             " of the embedding");
@@ -153,9 +153,8 @@ Attention attention_of(std::vector<float> weights, std::size_t symbols) {
   auto owned = std::make_unique<std::vector<float>>(std::move(weights));
   float* const data = owned->data();
   const std::size_t steps = owned->size() / symbols;
-  const nb::capsule owner(owned.get(),
+  const nb::capsule owner(owned.release(),
                           [](void* of) noexcept { delete static_cast<std::vector<float>*>(of); });
-  owned.release();
   return Attention(data, {symbols, steps}, owner);
 }
 
@@ -223,7 +222,7 @@ nb::tuple search_hypotheses(const nb::object& py_stack, DecoderPacks& packs,
   {
     nb::gil_scoped_release released;
     Crew crew = crew_of(threads);
-    AttentionDecoder decoder(stack, packs, size, weights, sources, crew);
+    AttentionDecoder decoder(stack, packs, size, weights, std::move(sources), crew);
     found = search(decoder, most, options, crew);
   }
   if (signals.have_ended_it()) throw nb::python_error();

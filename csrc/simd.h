@@ -30,9 +30,9 @@ inline constexpr int kWidth = 4, kPanelVectors = 4, kRows = 6;  // 32 registers
 inline constexpr int kWidth = 4, kPanelVectors = 2, kRows = 6;  // 16 registers
 #endif
 
-typedef float Vector __attribute__((vector_size(kWidth * sizeof(float))));
-typedef std::int32_t Integers __attribute__((vector_size(kWidth * sizeof(std::int32_t))));
-typedef std::uint32_t Words __attribute__((vector_size(kWidth * sizeof(std::uint32_t))));
+using Vector = float __attribute__((vector_size(kWidth * sizeof(float))));
+using Integers = std::int32_t __attribute__((vector_size(kWidth * sizeof(std::int32_t))));
+using Words = std::uint32_t __attribute__((vector_size(kWidth * sizeof(std::uint32_t))));
 
 // Not std::min: the linker would keep one copy of it for all instruction sets.
 inline std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }

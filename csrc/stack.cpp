@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -53,8 +54,7 @@ Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths
   const auto length = [&](std::size_t sample) {
     return lengths == nullptr ? steps : static_cast<std::size_t>(lengths[sample]);
   };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
+  std::ranges::stable_sort(order, std::greater{}, length);
   turns_ = samples == 0 ? 0 : length(order.front());
   for (std::size_t turn = 0, living = samples; turn < turns_; ++turn) {
     while (length(order[living - 1]) <= turn) --living;
@@ -235,6 +235,7 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
   const std::size_t gates_row = stack.gates_row();
   floats_ = table_gates(stack, weights, batch, run, crew);
   std::vector<const float*> tables;
+  tables.reserve(floats_.size());
   for (const Aligned<float>& table : floats_) tables.push_back(table.get());
   // The parts of a layer, slice and direction stand side by side; so do its directions.
   const auto first_of = [&](std::size_t layer, std::size_t slice) {

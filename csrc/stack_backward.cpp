@@ -68,10 +68,10 @@ class Descent {
       for (const Stretch& stretch : stretches) {
         now_ = 1 - now_;
         std::vector<Job> jobs = recurrence(tasks, layer, stretch);
-        std::move(left.begin(), left.end(), std::back_inserter(jobs));
+        std::ranges::move(left, std::back_inserter(jobs));
         if (stretch.first == 0 && layer > 0) {
           std::vector<Job> more = packings(layer - 1);
-          std::move(more.begin(), more.end(), std::back_inserter(jobs));
+          std::ranges::move(more, std::back_inserter(jobs));
         }
         do_all(jobs);
         input_gradients(layer, stretch, true);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arrays.h"
@@ -71,7 +72,7 @@ class PyStack {
     for (std::size_t step = 0; step < samples.steps; ++step) {
       for (std::size_t sample = 0; sample < samples.count; ++sample) {
         const std::int64_t id = *run.ids.at(step, sample);
-        if (id < 0 || static_cast<std::size_t>(id) >= run.table_rows) {
+        if (id < 0 || std::cmp_greater_equal(id, run.table_rows)) {
           throw std::out_of_range("id " + std::to_string(id) +
                                   " is in no row of the table, which has " +
                                   std::to_string(run.table_rows));
@@ -94,7 +95,7 @@ class PyStack {
     }
     for (std::size_t i = 0; i < samples; ++i) {
       const std::int64_t length = lengths->data()[i];
-      if (length < 1 || static_cast<std::size_t>(length) > steps) {
+      if (length < 1 || std::cmp_greater(length, steps)) {
         throw std::invalid_argument(
             "the length of sample " + std::to_string(i) + " is " + std::to_string(length) +
             "; it must be between 1 and the number of steps, " + std::to_string(steps) + ".");
@@ -146,7 +147,7 @@ class PyStack {
   Weights low_row(std::size_t row, const std::vector<Untyped>& arrays) const {
     const std::vector<Dimensions>& shapes = weight_shapes(row);
     const bool is_int8 = size_.precision == Precision::int8, projects = size_.projected != 0;
-    const std::size_t scales = is_int8 ? 2 + projects : 0, after = shapes.size();
+    const std::size_t scales = is_int8 ? (projects ? 3 : 2) : 0, after = shapes.size();
     count("the weights of a row", arrays.size(), after + scales);
     const auto low = [&](std::size_t number) -> const void* {
       const WeightName name{number, row};
@@ -222,6 +223,7 @@ class PyStack {
   std::vector<Weights> weights_of(const WeightArrays& arrays) const {
     count("weights", arrays.size(), size_.rows());
     std::vector<Weights> weights;
+    weights.reserve(arrays.size());
     for (std::size_t row = 0; row < arrays.size(); ++row) {
       weights.push_back(size_.precision == Precision::fp32 ? plain_row(row, arrays[row])
                                                            : low_row(row, arrays[row]));
@@ -474,7 +476,7 @@ class PyStream {
     nb::gil_scoped_release released;
     std::copy_n(h_.data(), before_.size(), before_.data());
     Crew crew(threads_);
-    plan_->run(crew);
+    plan_->run(crew);  // NOLINT(bugprone-unchecked-optional-access): the constructor made it
   }
 
  private:

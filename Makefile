@@ -12,11 +12,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 # What builds the compiled module stays in .venv, so that it is pinned too and a rebuild is quick.
 BUILD_TOOLS := scikit-build-core nanobind cmake ninja
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
+TIDIED := $(patsubst %,build/tidy/%.ok,$(wildcard csrc/*.cpp tests/kernels/*.cpp benchmarks/*.cpp))
+# Of the kernels, clang-tidy sees those of one instruction set.
+TIDY_ISA := $(if $(filter x86_64,$(shell uname -m)),-DUNROLLED_ISA=avx2 '-DUNROLLED_SETS=SET(avx2)' \
+  -mavx2 -mfma,-DUNROLLED_ISA=neon '-DUNROLLED_SETS=SET(neon)')
+TIDY_HEADERS = $(shell $(BIN)/python -c 'import nanobind, sysconfig; \
+  print("-isystem", sysconfig.get_path("include"), "-isystem", nanobind.include_dir())')
 DEMO := runs/g2p
 # None of these words is in the dictionary that the demo trains on; a test holds that.
 UNSEEN := doomscroll zendaya brexit kubernetes metaverse quokka wakanda daenerys deepfake photobomb
 
-.PHONY: help demo test lint types docs format bench bench-peers clean
+.PHONY: help demo test lint tidy types docs format bench bench-peers clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,10 +37,11 @@ demo: $(VENV)/.demo ## Train on CMUdict, evaluate, pronounce new words, write a 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: $(VENV)/.dev ## Check style and format
+lint: $(VENV)/.dev ## Check style and format, and C++ for what clang-tidy finds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror csrc/* tests/kernels/*.cpp benchmarks/*.cpp
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going tidy
 
 format: $(VENV)/.dev ## Mend style and format
 	$(BIN)/ruff check --fix .
@@ -80,6 +87,15 @@ $(VENV)/.dev: $(VENV)/.made $(SOURCES)
 	$(PIP) $(BUILD_TOOLS)
 	$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+# All of it takes a minute, so what passed is left out until it changes.
+tidy: $(TIDIED)
+	@:
+
+build/tidy/%.ok: % $(wildcard csrc/*.h) .clang-tidy constraints.txt | $(VENV)/.dev
+	@echo "clang-tidy $<"
+	@$(BIN)/clang-tidy --quiet $< -- -std=c++20 -Wall -Wextra -Icsrc $(TIDY_ISA) $(TIDY_HEADERS)
+	@mkdir -p $(@D) && touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(PIP) onnx onnxruntime

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "arrays.h"
 #include "instruction_sets.h"
 #include "memory.h"
 #include "packed_matrix.h"
@@ -42,8 +43,8 @@ class PyPackedMatrix {
       throw std::invalid_argument("the matrix has " + std::to_string(a.shape(1)) +
                                   " columns; the packed weight takes " + std::to_string(depth));
     }
-    if (a.size() > 0 && a.shape(1) > 1 && a.stride(1) != 1) {
-      throw std::invalid_argument("the elements of a row must lie side by side");
+    if (a.size() > 0 && ((a.shape(1) > 1 && a.stride(1) != 1) || !is_aligned(a))) {
+      throw std::invalid_argument("the elements of a row must lie side by side and aligned");
     }
     const std::size_t rows = a.shape(0);
     // A view of no columns can claim any number of rows.
@@ -73,11 +74,8 @@ class PyPackedMatrix {
   static PackedMatrix packed(const Contiguous& weight, const std::optional<Vector>& bias,
                              const KernelTable& kernels) {
     const std::size_t columns = weight.shape(0), depth = weight.shape(1);
-    if (bias && bias->shape(0) != columns) {
-      throw std::invalid_argument("bias has " + std::to_string(bias->shape(0)) +
-                                  " elements; the weight has " + std::to_string(columns) + " rows");
-    }
-    const PlainMatrix plain{weight.data(), bias ? bias->data() : nullptr, columns, depth};
+    const PlainMatrix plain{contiguous("weight", weight, {columns, depth}),
+                            contiguous("bias", bias, {columns}), columns, depth};
     nb::gil_scoped_release released;
     return {kernels, plain};
   }

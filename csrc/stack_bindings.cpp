@@ -28,11 +28,13 @@ class PyStack {
  private:
   struct Samples {
     std::size_t steps, count;
-    const std::int64_t* lengths;
+    std::vector<std::int64_t> lengths;  // empty where every sample has all steps
     std::size_t slices;
 
     // Only once the shapes are known to be those of arrays: it takes memory.
-    Batch batch() const { return {steps, count, lengths, slices}; }
+    Batch batch() const {
+      return {steps, count, lengths.empty() ? nullptr : lengths.data(), slices};
+    }
   };
 
   struct WeightName {
@@ -89,19 +91,20 @@ class PyStack {
     if (steps == 0) throw std::invalid_argument("x has 0 steps; it must have at least one");
     if (slices == 0) throw std::invalid_argument("a batch has at least one slice");
     const std::size_t useful = std::min(slices, std::max<std::size_t>(1, samples));
-    if (!lengths) return {steps, samples, nullptr, useful};
+    if (!lengths) return {steps, samples, {}, useful};
     if (lengths->shape(0) != samples) {
       refuse("lengths", *lengths, {samples});
     }
+    std::vector<std::int64_t> checked = copied(*lengths);
     for (std::size_t i = 0; i < samples; ++i) {
-      const std::int64_t length = lengths->data()[i];
+      const std::int64_t length = checked[i];
       if (length < 1 || std::cmp_greater(length, steps)) {
         throw std::invalid_argument(
             "the length of sample " + std::to_string(i) + " is " + std::to_string(length) +
             "; it must be between 1 and the number of steps, " + std::to_string(steps) + ".");
       }
     }
-    return {steps, samples, lengths->data(), useful};
+    return {steps, samples, std::move(checked), useful};
   }
 
   std::vector<Dimensions> shapes_of(const LayerSize& size) const {
@@ -246,6 +249,9 @@ class PyStack {
         ids ? samples_of(*ids, lengths, slices) : samples_of(x, lengths, slices);
     StackForward run;
     if (ids) {
+      if (ids->size() > 0 && !is_aligned(*ids)) {
+        throw std::invalid_argument("ids are not aligned; give a copy of them");
+      }
       run.x = table(x);
       run.table_rows = x.shape(0);
       run.ids = {ids->data(), ids->stride(0), ids->stride(1)};

@@ -1,25 +1,37 @@
 """Calls of the compiled module with arrays of every kind, run by a test in a process of its own.
 
-    python tests/kernels/fuzzed_calls.py SEED CALLS
+    python tests/kernels/fuzzed_calls.py SEED CALLS [MODULE]
 
 Each call starts as one that is right. Some of its arrays are then exchanged for others: of a
 wrong rank, size or type, read-only, expanded, backwards, with gaps, unaligned, empty, or one that
 the call has already. What comes of it must be an error that says so, or, where every array still
 says what it said before, the same numbers as of the call that was right. The last line is a count;
-a crash leaves none.
+a crash leaves none. MODULE is the file of a module in the place of the installed one.
 """
 
 import random
 import sys
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 import numpy as np
 
 from unrolled.kernels import _isa
 
-native: Any = _isa.native()
+
+def compiled_module(path: str | None = None) -> Any:
+    """That of a file, or the installed one."""
+    spec = path and spec_from_file_location("_native", path)
+    if not spec or spec.loader is None:
+        return _isa.native()
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+native = compiled_module(*sys.argv[3:])
 Call = dict[str, Any]
 REFUSALS = (TypeError, ValueError, IndexError, MemoryError)
 BIG = 2**62

@@ -1,12 +1,15 @@
 """The compiled module's functions, called with what they were not made for."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from kernel_builds import BASELINE, Build, needs_x86
 
 from unrolled import kernels
 from unrolled.kernels._isa import native
@@ -20,19 +23,81 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("seed", [0, 100_000])
-def test_a_call_is_right_or_refused(seed: int) -> None:
-    done = subprocess.run(
-        [sys.executable, str(FUZZED_CALLS), str(seed), "1500"],
+def python(*arguments: object, environment: Mapping[str, str] | None = None) -> Any:
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
+        env={**os.environ, **(environment or {})},
         check=False,
     )
-    assert done.returncode == 0, f"{done.returncode} after {done.stderr[-2000:]}"
-    assert done.stdout.startswith("1500 "), done.stdout
+
+
+def check_fuzzed_calls(printed: str) -> None:
+    assert printed.startswith("1500 "), printed
     for kind in KINDS:
-        assert f"'{kind} right'" in done.stdout
-        assert f"'{kind} refused'" in done.stdout
+        assert f"'{kind} right'" in printed
+        assert f"'{kind} refused'" in printed
+
+
+@pytest.mark.parametrize("seed", [0, 100_000])
+def test_a_call_is_right_or_refused(seed: int) -> None:
+    done = python(FUZZED_CALLS, seed, 1500)
+    assert done.returncode == 0, f"{done.returncode} after {done.stderr[-2000:]}"
+    check_fuzzed_calls(done.stdout)
+
+
+def sanitized() -> dict[str, str]:
+    """The environment in which Python runs a module with sanitizers.
+
+    The library that throws must be there before the sanitizer looks for it, and each object of
+    Python must have memory of its own.
+    """
+    libraries = [
+        subprocess.check_output(["g++", f"-print-file-name={name}"], text=True).strip()
+        for name in ("libasan.so", "libstdc++.so")
+    ]
+    return {"LD_PRELOAD": " ".join(libraries), "PYTHONMALLOC": "malloc"}
+
+
+def fault_of_ours(printed: str) -> str:
+    """What a sanitizer found in our code; it finds that NumPy loses some memory, too."""
+    return printed if "unrolled::" in printed or "csrc/" in printed else ""
+
+
+# What lies behind the bindings packs a weight of 12 floats, in columns of 4.
+UNCHECKED = """
+import ctypes, sys
+import numpy as np
+module = ctypes.CDLL(sys.argv[1])
+def pack(offset, columns):
+    weight = np.zeros(48 + offset, np.uint8)[offset:]
+    numbers = ctypes.c_size_t(columns), ctypes.c_size_t(4)
+    module.pack_unchecked(ctypes.c_void_p(weight.ctypes.data), *numbers)
+"""
+
+
+@needs_x86
+def test_no_fault_of_memory_is_found_in_calls_from_python(tmp_path: Path) -> None:
+    """First kernels are called with what the bindings refuse: each fault of theirs is found."""
+    flags = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    build = Build("g++", flags, [BASELINE], tmp_path, around=["-O0"])
+    module = build.module("unchecked_calls", linked=["-Wl,--wrap=_ZnwmSt11align_val_t"])
+    environment = sanitized()
+    for call, fault in (
+        ("pack(offset=0, columns=3)", ""),
+        ("pack(offset=0, columns=4)", "heap-buffer-overflow"),
+        ("pack(offset=1, columns=3)", "load of misaligned address"),
+        ("module.lose_memory(ctypes.c_size_t(1000))", "leak of 4000 byte(s) in 1 object(s)"),
+    ):
+        found = fault_of_ours(
+            python("-c", UNCHECKED + call, module, environment=environment).stderr
+        )
+        assert fault in found, found
+        assert bool(found) == bool(fault), found
+    done = python(FUZZED_CALLS, 0, 1500, module, environment=environment)
+    assert not fault_of_ours(done.stderr), done.stderr[-6000:]
+    check_fuzzed_calls(done.stdout)
 
 
 def floats(*shape: int) -> np.ndarray:
@@ -65,6 +130,7 @@ def run(stack: Any = None, **changed: Any) -> None:
 
 STATE = floats(1, 2, 4)
 LAID = floats(2, 5, 2, 4)
+UNALIGNED_IDS = np.zeros(8 * 10 + 1, np.uint8)[1:].view(np.int64).reshape(5, 2)
 UNALIGNED = np.zeros(8 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(1, 2, 4)
 
 
@@ -88,6 +154,7 @@ UNALIGNED = np.zeros(8 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(1, 2, 4)
         ({"slices": 0}, "a batch has at least one slice"),
         ({"threads": 2**63}, "threads are 9223372036854775808; they must be at most 1024"),
         ({"c0": floats(1, 2, 5)}, r"c0 has shape \(1, 2, 5\)"),
+        ({"x": floats(3, 3), "ids": UNALIGNED_IDS}, "ids are not aligned; give a copy of them"),
     ],
 )
 def test_what_a_run_refuses(changed: dict[str, Any], message: str) -> None:
@@ -132,6 +199,17 @@ def test_a_run_gets_more_threads_than_one_where_there_is_work_for_them() -> None
     assert gru().useful_threads(rows=100_000, threads=3) == 3
     assert gru(input=256, units=256).useful_threads(rows=1, threads=3) == 3
     assert gru(input=256, units=256).useful_threads(rows=0, threads=3) == 1
+
+
+def test_a_product_reads_no_floats_that_are_not_aligned() -> None:
+    matrix, isa = UNALIGNED.reshape(2, 4), kernels.isa().name
+    packed = native().PackedMatrix(matrix.copy(), None, isa)  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="a row must lie side by side and aligned"):
+        packed.multiply(matrix)
+    with pytest.raises(ValueError, match=r"weight has shape \(2, 4\); it must have .* and aligned"):
+        native().PackedMatrix(matrix, None, isa)  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match=r"bias has shape \(2,\); it must have .* and aligned"):
+        native().PackedMatrix(matrix.copy(), matrix[0, :2], isa)  # type: ignore[union-attr]
 
 
 def test_more_slices_than_samples_are_as_many_as_samples() -> None:

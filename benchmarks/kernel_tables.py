@@ -6,6 +6,7 @@ writes them into the page; a table is known by its first line, and a new one com
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ def tables() -> list[str]:
     layers = result("recurrent_layers")
     beside_torch = _rows(layers["cases"], "torch")
     shown = [
-        _table("beside PyTorch", _ratios(beside_torch)),
-        _table("beside onnxruntime", _ratios(_rows(layers["cases"], "onnxruntime"))),
+        _table("beside PyTorch", _ratios(beside_torch, _and_at_peak)),
+        _table("beside onnxruntime", _ratios(_rows(layers["cases"], "onnxruntime"), _and_at_peak)),
         _table("GFLOP/s, percent of the peak", _speeds(beside_torch)),
     ]
     shown.append(_table("weights, case", _low_precision(result("low_precision")["cases"])))
@@ -55,7 +56,7 @@ def tables() -> list[str]:
     shown.append(_table("what else is claimed", _claims(claims)))
     for isa in sorted({row["isa"] for row in claims["instruction_sets"]}):
         rows = [row for row in claims["instruction_sets"] if row["isa"] == isa]
-        shown.append(_table(f"{isa}, beside PyTorch", _ratios(_rows(rows, "torch"))))
+        shown.append(_table(f"{isa}, beside PyTorch", _ratios(_rows(rows, "torch"), _ratio)))
     return shown
 
 
@@ -69,10 +70,21 @@ def _rows(cases: list[dict[str, Any]], peer: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _ratios(rows: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    return {
-        name: [str(row[cell]["ratio"]["median"]) for cell in CELLS] for name, row in rows.items()
-    }
+def _ratios(
+    rows: dict[str, dict[str, Any]], shown: Callable[[dict[str, Any]], str]
+) -> dict[str, list[str]]:
+    return {name: [shown(row[cell]) for cell in CELLS] for name, row in rows.items()}
+
+
+def _ratio(row: dict[str, Any]) -> str:
+    return str(row["ratio"]["median"])
+
+
+def _and_at_peak(row: dict[str, Any]) -> str:
+    """In brackets, where arithmetic is the limit, what it would be at the machine's peak."""
+    if row["batch"] == 1:
+        return _ratio(row)
+    return f"{_ratio(row)} ({100 * row['ratio']['median'] / row['percent_of_peak']:.2f})"
 
 
 def _speeds(rows: dict[str, dict[str, Any]]) -> dict[str, list[str]]:

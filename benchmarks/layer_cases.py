@@ -41,18 +41,25 @@ class Case:
     def weights(self, cell: str) -> int:
         """Numbers in all weight matrices."""
         directions = 1 + self.bidirectional
-        inputs = [self.size] + [directions * self.size] * (self.layers - 1)
-        return sum(directions * GATES[cell] * self.size * (i + self.size) for i in inputs)
+        read = self.size * (1 + directions * (self.layers - 1) + self.layers)
+        return self._rows(cell) * read
 
-    def flops(self, cell: str) -> float:
-        """Of one forward run, without the elementwise part."""
-        return 2.0 * self.real_steps() * self.weights(cell)
+    def flops(self, cell: str, *, training: bool = False) -> float:
+        """Without the elementwise part; of training, forward and back, but not to the input."""
+        each = 2.0 * self.real_steps()
+        if not training:
+            return each * self.weights(cell)
+        return each * (3 * self.weights(cell) - self._rows(cell) * self.size)
 
     def traffic(self, cell: str) -> float:
         """Bytes of a forward run: all weights once for a step, inputs and states once."""
         states = self.layers * (1 + self.bidirectional) * (2 if cell == "LSTM" else 1)
         moved = self.steps * self.weights(cell) + self.real_steps() * self.size * (1 + states)
         return 4.0 * moved
+
+    def _rows(self, cell: str) -> int:
+        """Of the weights of a layer, in all directions."""
+        return (1 + self.bidirectional) * GATES[cell] * self.size
 
 
 LARGE = Case("large", 64, 50, 512, bidirectional=True)

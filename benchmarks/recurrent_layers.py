@@ -7,8 +7,9 @@ batches beside packing, running and padding again, and every state of the grid (
 plain call of torch, which gives the top layer only. Results are compared before anything is timed.
 A measurement waits until the threads of the one before sleep, and short runs are repeated in it,
 after as many that are not timed. Arithmetic is counted without the elementwise part, for real steps
-only; the peak is what `machine_limits.cpp` reaches on as many threads. Bytes are those of all
-weights once for a step, of inputs and of states, from whatever cache they come.
+only, and in training without the gradient of the input, which nobody asks for; the peak is what
+`machine_limits.cpp` reaches on as many threads. Bytes are those of all weights once for a step, of
+inputs and of states, from whatever cache they come.
 """
 
 import argparse
@@ -95,12 +96,9 @@ def layer_rows(
     for what, call, training in kinds:
         sides = {"ours": timer(case, call, training), "torch": timer(case, torchs, training)}
         times = in_turn(rounds, sides)
-        row = as_row(cell, case, what, times, "torch")
-        factor = 3 if training else 1
-        seconds = statistics.median(times["ours"])
-        speed = factor * case.flops(cell) / seconds
-        row |= {"gflops": round(speed / 1e9, 1), "percent_of_peak": round(100 * speed / peak, 1)}
+        row = as_row(cell, case, what, times, "torch") | speed(cell, case, what, times, peak)
         if what == "inference":
+            seconds = statistics.median(times["ours"])
             row["gigabytes_per_second"] = round(case.traffic(cell) / seconds / 1e9, 1)
             row["flops_per_byte"] = round(case.flops(cell) / case.traffic(cell), 2)
         rows.append(row)
@@ -114,7 +112,9 @@ def layer_rows(
             "ours": timer(case, ours, False),
             "onnxruntime": timer(case, lambda: run(values), False),
         }
-        rows.append(as_row(cell, case, "inference", in_turn(rounds, sides), "onnxruntime"))
+        times = in_turn(rounds, sides)
+        row = as_row(cell, case, "inference", times, "onnxruntime")
+        rows.append(row | speed(cell, case, "inference", times, peak))
         print(rows[-1], flush=True)
     return rows
 
@@ -183,6 +183,13 @@ def as_row(cell: str, case: Case, what: str, times: dict[str, Any], peer: str) -
     """Medians in milliseconds and the ratio of each round."""
     medians = {side: round(1e3 * statistics.median(times[side]), 4) for side in ("ours", peer)}
     return {"cell": cell, **asdict(case), "what": what, "ms": medians, "ratio": times["ratio"]}
+
+
+def speed(cell: str, case: Case, what: str, times: dict[str, Any], peak: float) -> dict[str, float]:
+    """Of ours, beside the most that the machine can."""
+    flops = case.flops(cell, training=what == "training")
+    rate = flops / statistics.median(times["ours"])
+    return {"gflops": round(rate / 1e9, 1), "percent_of_peak": round(100 * rate / peak, 1)}
 
 
 if __name__ == "__main__":

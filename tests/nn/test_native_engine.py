@@ -19,7 +19,7 @@ from unrolled import nn
 from unrolled.grid import StackShape
 from unrolled.kernels import available_isas, why_unavailable
 from unrolled.kernels._isa import native
-from unrolled.nn import _stack_cache
+from unrolled.nn import _native_call, _stack_cache
 from unrolled.nn._kept import Wanted, by_name
 from unrolled.nn._native_op import recurrent, recurrent_backward, sizes_of
 from unrolled.nn._weights import flat, stack_weights
@@ -524,6 +524,24 @@ def test_units_cut_between_threads_are_the_same_to_the_last_bit(kind: str, steps
         torch.set_num_threads(before)
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("states_at_once", [1, 20, 40])
+def test_a_run_in_stretches_is_the_same_to_the_last_bit(
+    kind: str, states_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = make(kind, 4, 5, num_layers=3)
+    x = torch.randn(2, 9, 4).transpose(0, 1)
+    quantized = layer.quantize("int8")
+    with torch.no_grad():
+        whole, whole_quantized = states_of(layer, x), states_of(quantized, x)
+        monkeypatch.setattr(_native_call, "_STATES_AT_ONCE", states_at_once)
+        for found, expected in (
+            (states_of(layer, x), whole),
+            (states_of(quantized, x), whole_quantized),
+        ):
+            assert all(map(torch.equal, found, expected))
 
 
 def test_torch_func_goes_elsewhere() -> None:

@@ -13,7 +13,8 @@ class Kept(NamedTuple):
     """What a run returns.
 
     Attributes:
-        outputs: h of each layer, directions side by side, (step, batch, output).
+        outputs: h of each layer, directions side by side, (step, batch, output); of the last alone
+            where the others are not wanted.
         h_n: final hidden states, a row per layer and direction.
         c_n: final cell states; `None` but for an LSTM.
         cells: c of each row of `h_n`, (step, batch, cell); none where they were not asked for.
@@ -67,7 +68,13 @@ def flattened(kept: Kept) -> list[Tensor]:
 
 
 def room(
-    shape: StackShape, like: Tensor, steps: int, batch: int, ragged: bool, wanted: Wanted
+    shape: StackShape,
+    like: Tensor,
+    steps: int,
+    batch: int,
+    ragged: bool,
+    wanted: Wanted,
+    output: Tensor | None = None,
 ) -> Kept:
     """Memory for what a run returns; of ragged batches the padding is 0.
 
@@ -78,9 +85,12 @@ def room(
         batch: its samples.
         ragged: whether there is padding.
         wanted: what is asked for.
+        output: that of the last layer, if it is there already.
     """
     make, rows = like.new_zeros if ragged else like.new_empty, shape.num_rows
-    outputs = [make(steps, batch, shape.output_size) for _ in range(shape.num_layers)]
+    outputs = [] if output is None else [output]
+    for _ in range(shape.num_layers - len(outputs)):
+        outputs.insert(0, make(steps, batch, shape.output_size))
     h_n = like.new_empty(rows, batch, shape.state_size)
     c_n, cells, gates = None, [], []
     if shape.has_cell_state:

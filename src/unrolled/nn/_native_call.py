@@ -10,6 +10,8 @@ from ..kernels import best_slices
 from ._kept import Kept, Wanted, gradient_room, room
 from ._stack_cache import stack_of
 
+_STATES_AT_ONCE = 1 << 20  # numbers in the states of a layer, 4 MiB
+
 
 def compute(
     shape: StackShape,
@@ -23,6 +25,7 @@ def compute(
     gates: bool,
     ids: Tensor | None = None,
     precision: str = "fp32",
+    output: Tensor | None = None,
 ) -> Kept:
     """Run a stack, past PyTorch's dispatcher.
 
@@ -37,9 +40,11 @@ def compute(
         gates: whether a gradient will be, which needs those cells too.
         ids: where `x` is a table, which of its rows is the input, (step, batch).
         precision: of the weights, in the order that `QuantizedLayer` has them.
+        output: where h of the last layer is to be, if it has a place.
     """
     steps, batch = (x if ids is None else ids).shape[:2]
-    kept = room(shape, x, steps, batch, lengths is not None, Wanted(cells or gates, gates))
+    wanted = Wanted(cells or gates, gates)
+    kept = room(shape, x, steps, batch, lengths is not None, wanted, output)
     stack = stack_of(shape, weights, precision)
     threads = stack.threads(steps, batch)
     stack.compiled.forward(
@@ -58,6 +63,57 @@ def compute(
         threads,
     )
     return kept
+
+
+def compute_top(
+    shape: StackShape,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: Sequence[Tensor],
+    precision: str = "fp32",
+) -> Kept:
+    """`compute`, where of the outputs only that of the last layer is wanted, and comes alone.
+
+    Long runs are made a stretch of steps after the other, so that the states of the layers below
+    stay in the cache and take no more memory however long the run is.
+
+    Args:
+        shape: the stack.
+        x: as in `compute`.
+        h0: as in `compute`.
+        c0: as in `compute`.
+        lengths: as in `compute`.
+        weights: as in `compute`.
+        precision: as in `compute`.
+    """
+    steps, batch = x.shape[:2]
+    at_once = max(1, _STATES_AT_ONCE // max(1, batch * shape.output_size))
+    is_whole = shape.num_layers == 1 or shape.bidirectional or lengths is not None
+    if is_whole or steps <= at_once:
+        kept = compute(
+            shape, x, h0, c0, lengths, weights, cells=False, gates=False, precision=precision
+        )
+        return kept._replace(outputs=kept.outputs[-1:])
+    output = x.new_empty(steps, batch, shape.output_size)
+    h, c = h0, c0
+    for first in range(0, steps, at_once):
+        stretch = slice(first, first + at_once)
+        kept = compute(
+            shape,
+            x[stretch],
+            h,
+            c,
+            None,
+            weights,
+            cells=False,
+            gates=False,
+            precision=precision,
+            output=output[stretch],
+        )
+        h, c = kept.h_n, kept.c_n
+    return kept._replace(outputs=[output])
 
 
 def compute_gradients(

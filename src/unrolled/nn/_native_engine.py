@@ -7,7 +7,7 @@ from torch.nn.functional import dropout
 from ..grid import StackShape
 from ._kept import Kept, Wanted, by_name
 from ._kernel_use import is_recorded, is_traced, why_not_compiled
-from ._native_call import compute
+from ._native_call import compute, compute_top
 from ._native_gradient import compute_recorded
 from ._native_op import recurrent, sizes_of
 from ._stack_call import StackCall, StackStates, TopStates
@@ -112,7 +112,9 @@ def _compute_stack(
         return by_name(shape, found, wanted)
     if recorded:
         return compute_recorded(shape, x, h0, c0, lengths, weights)
-    return compute(shape, x, h0, c0, lengths, weights, cells=cells, gates=False)
+    if not cells:
+        return compute_top(shape, x, h0, c0, lengths, weights)
+    return compute(shape, x, h0, c0, lengths, weights, cells=True, gates=False)
 
 
 def _states(call: StackCall) -> list[Tensor]:

@@ -14,7 +14,7 @@ from ._kernel_use import is_plain, why_not_compiled
 from ._layer_run import Lengths, RecurrentLayer, check_layer, run_layer, unroll_layer
 from ._layer_settings import layer_repr
 from ._low_precision import PRECISIONS, WEIGHT_TYPES, Precision, low_weight
-from ._native_call import compute
+from ._native_call import compute, compute_top
 from ._native_engine import states_of
 from ._native_op import recurrent_quantized, sizes_of
 from ._quantization_report import QuantizationReport, StateError
@@ -318,18 +318,11 @@ class QuantizedLayer(nn.Module):
                 "torch.no_grad() or on detached tensors, or use the float32 layer."
             )
         weights = [weight for row in self.weights_by_row() for weight in row]
+        run = (call.shape, call.x, call.h0, call.c0, call.lengths, weights)
         if is_plain([*values, *weights]):
-            return compute(
-                call.shape,
-                call.x,
-                call.h0,
-                call.c0,
-                call.lengths,
-                weights,
-                cells=cells,
-                gates=False,
-                precision=self.precision,
-            )
+            if not cells:
+                return compute_top(*run, precision=self.precision)
+            return compute(*run, cells=True, gates=False, precision=self.precision)
         found = recurrent_quantized(
             call.x,
             call.h0,

@@ -333,6 +333,25 @@ def test_a_graph_can_be_used_twice_and_differentiated_again(kind: str) -> None:
         torch.testing.assert_close(one.double(), other.double(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["gru", "projected"])
+def test_gradients_of_several_sums_are_found_at_once(kind: str) -> None:
+    layer = make(kind, 3, 5, 2, bidirectional=True)
+    x = torch.randn(4, 3, 3, requires_grad=True)
+    wanted = [x, *layer.parameters()]
+    with unrolled.engine("native"):
+        output = layer(x, lengths=[4, 2, 3])[0]
+    several = torch.randn(2, *output.shape)
+
+    def found(of: Tensor, **settings: bool) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(output, wanted, of, retain_graph=True, **settings)
+
+    one_by_one = [torch.stack(parts) for parts in zip(*map(found, several), strict=True)]
+    batched = found(several, is_grads_batched=True)
+    mapped = torch.func.vmap(found)(several)
+    for at_once in (batched, mapped):
+        torch.testing.assert_close(list(at_once), one_by_one, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_flow_through_any_state_of_the_grid(kind: str) -> None:
     def of_one_state(layer: Any, x: Tensor) -> list[Tensor]:

@@ -66,3 +66,13 @@ def is_traced(tensors: Sequence[Tensor]) -> bool:
     if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
         return True
     return not _PLAIN.issuperset(map(type, tensors))
+
+
+def is_batched(tensors: Sequence[Tensor]) -> bool:
+    """Whether a tensor stands for several, as those do that `vmap` gives a function.
+
+    Args:
+        tensors: all that is computed from.
+    """
+    # PyTorch has two kinds of them; what they share is that they have no memory to be read.
+    return not all(torch._C._has_storage(tensor) for tensor in tensors)

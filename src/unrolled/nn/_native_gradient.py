@@ -9,7 +9,7 @@ from torch import Tensor
 from ..grid import StackShape
 from . import _reference_engine
 from ._kept import Kept, Wanted, by_name, flattened
-from ._kernel_use import is_traced
+from ._kernel_use import is_batched, is_traced
 from ._native_call import compute, compute_gradients
 from ._native_op import recurrent, recurrent_backward, shape_of, sizes_of
 from ._stack_call import StackCall
@@ -102,12 +102,12 @@ def _gradients(
     weights, outputs = rest[: ends[0]], rest[ends[0] : ends[1]]
     cells, gates = rest[ends[1] : ends[2]], rest[ends[2] :]
     wanted = list(grads[: len(outputs) + 1 + shape.has_cell_state + len(cells)])
-    if torch.is_grad_enabled():  # somebody will differentiate this gradient
+    given = [grad for grad in wanted if grad is not None]
+    if torch.is_grad_enabled() or is_batched(given):
         return _by_reference(shape, x, h0, c0, lengths, weights, wanted)
     if not gates:
         raise RuntimeError("this run kept nothing for a gradient; run it with gates=True.")
     of_x, of_weights = ctx.needs_input_grad[0], any(weight.requires_grad for weight in weights)
-    given = [grad for grad in wanted if grad is not None]
     if is_traced([x, h0, *rest, *given]):
         is_given = [grad is not None for grad in wanted]
         found = recurrent_backward(
@@ -158,7 +158,8 @@ def _by_reference(
     weights: list[Tensor],
     grads: list[Tensor | None],
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None, list[Tensor | None]]:
-    """The same gradients by the reference engine, which can be differentiated again."""
+    """The same gradients by the reference engine: of PyTorch's operators, which know both more."""
+    is_differentiated = torch.is_grad_enabled()
     per_row = len(weights) // shape.num_rows
     names = [name.split("_l", 1)[0] for name in weight_names(shape, 0, "forward")]
     rows = [
@@ -180,7 +181,7 @@ def _by_reference(
                 [value for value, _ in pairs],
                 inputs,
                 [grad for _, grad in pairs],
-                create_graph=True,
+                create_graph=is_differentiated,
                 allow_unused=True,
             )
         )

@@ -311,6 +311,18 @@ def test_packed_weights_live_no_longer_than_the_layer() -> None:
     assert len(_stack_cache._STACKS) == before
 
 
+@pytest.mark.parametrize("kind", ["gru", "projected"])
+def test_gradients_of_more_rows_and_columns_than_are_multiplied_at_once(kind: str) -> None:
+    def of_weights(layer: Any, x: Tensor) -> list[Tensor]:
+        return gradients(states_of(layer, x), list(layer.parameters()))
+
+    layer, x = make(kind, 530, 261), torch.randn(3, 90, 530)
+    with unrolled.engine("native"):
+        found = of_weights(layer, x)
+    with unrolled.engine("reference"):
+        assert_near(found, of_weights(copy.deepcopy(layer).double(), x.double()))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_graph_can_be_used_twice_and_differentiated_again(kind: str) -> None:
     def second(layer: Any, x: Tensor) -> list[Tensor]:

@@ -7,7 +7,7 @@ batches beside packing, running and padding again, and every state of the grid (
 plain call of torch, which gives the top layer only. Results are compared before anything is timed.
 A measurement waits until the threads of the one before sleep, and short runs are repeated in it,
 after as many that are not timed. Arithmetic is counted without the elementwise part, for real steps
-only, and in training without the gradient of the input, which nobody asks for; the peak is what
+only, and in training without the gradient of the input, which is not asked for; the peak is what
 `machine_limits.cpp` reaches on as many threads. Bytes are those of all weights once for a step, of
 inputs and of states, from whatever cache they come.
 """

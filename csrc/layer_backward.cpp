@@ -14,8 +14,8 @@ namespace unrolled::UNROLLED_ISA {
 
 namespace {
 
-// Of the products over all rows: rows and, of the gradients, columns that are packed at once. A
-// line of the cache is whole columns.
+// Of the products over all rows: rows and, of the gradients, columns that are packed at once: three
+// lines of the cache, and whole blocks.
 constexpr std::size_t kRowsAtOnce = 256, kColumnsAtOnce = 8 * kRows;
 
 std::size_t slot_size(const LayerSize& size) { return panels_of(size.units) * kPanel; }

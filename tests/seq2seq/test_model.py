@@ -168,7 +168,7 @@ class _NoModule:
         (_NoMethods(), "a _NoMethods"),
         (_NoModule(), "a _NoModule"),
     ],
-    ids=str,
+    ids=["a module", "a class", "a name", "no methods", "no module"],
 )
 def test_what_is_no_attention_is_refused(attention: Any, found: str) -> None:
     message = (

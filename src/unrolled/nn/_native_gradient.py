@@ -108,7 +108,8 @@ def _gradients(
     if not gates:
         raise RuntimeError("this run kept nothing for a gradient; run it with gates=True.")
     of_x, of_weights = ctx.needs_input_grad[0], any(weight.requires_grad for weight in weights)
-    if is_traced([x, h0, *rest, *given]):
+    states = [h0] if c0 is None else [h0, c0]
+    if is_traced([x, *states, *rest, *given]):
         is_given = [grad is not None for grad in wanted]
         found = recurrent_backward(
             x,

@@ -1,6 +1,7 @@
 """Which columns of a TSV hold the source and the target."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 from ..errors import DataError
@@ -27,7 +28,9 @@ class Columns:
 
     def __post_init__(self) -> None:
         for side, column in (("source", self.source), ("target", self.target)):
-            is_number = isinstance(column, int) and not isinstance(column, bool) and column >= 1
+            is_number = (
+                isinstance(column, Integral) and not isinstance(column, bool) and column >= 1
+            )
             if not is_number and not isinstance(column, str):
                 raise DataError(
                     f"the {side} column is {column!r}; give its number, counted from 1, or its "
@@ -65,8 +68,8 @@ class Columns:
 
 
 def _place(path: Path, side: str, column: int | str, names: list[str]) -> int:
-    if isinstance(column, int):
-        return column - 1
+    if not isinstance(column, str):
+        return int(column) - 1
     if names.count(column) == 1:
         return names.index(column)
     shown = ", ".join(repr(name) for name in names)

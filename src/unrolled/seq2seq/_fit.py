@@ -357,8 +357,9 @@ def _train(
 
 
 def _log(line: str) -> None:
-    # Ctrl-C ends what reads a pipe too: it must not take the training along before it is saved.
-    with suppress(OSError):
+    # Ctrl-C ends what reads a pipe too: it must not take the training along before it is saved; nor
+    # must a file that is closed, of which a ValueError tells.
+    with suppress(OSError, ValueError):
         print(line, file=sys.stderr)
 
 

@@ -575,6 +575,19 @@ def test_a_run_in_stretches_is_the_same_to_the_last_bit(
             assert all(map(torch.equal, found, expected))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_saved_may_come_back_in_another_order_in_memory(kind: str) -> None:
+    layer = make(kind, 3, 4, 2)
+    x = torch.randn(5, 2, 3)
+    expected = gradients(states_of(layer, x), list(layer.parameters()))
+    scattered = torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: tensor, lambda tensor: torch.stack([tensor, tensor], -1)[..., 0]
+    )
+    with scattered:
+        found = gradients(states_of(layer, x), list(layer.parameters()))
+    assert all(map(torch.equal, found, expected))
+
+
 def test_torch_func_goes_elsewhere() -> None:
     layer = make("gru", 3, 4)
     x = torch.randn(5, 2, 3)

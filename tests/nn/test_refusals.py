@@ -223,3 +223,17 @@ def test_the_variable_chooses_the_engine(wanted: str, said: str) -> None:
         check=False,
     )
     assert said in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cell", "state", "message"),
+    [
+        (nn.GRUCell, 1, "h_0 is of type int; give a tensor"),
+        (nn.RNNCell, "ab", "h_0 is of type str; give a tensor"),
+        (nn.LSTMCell, [None, None], "h_0 is of type NoneType; give a tensor"),
+        (nn.LSTMCell, {}, "of type dict; give a pair"),
+    ],
+)
+def test_a_cells_state_that_is_no_tensor_is_refused(cell: Any, state: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        cell(4, 6)(torch.zeros(2, 4), state)

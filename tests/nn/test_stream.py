@@ -55,6 +55,16 @@ def test_on_the_native_engine_it_is_the_same_to_the_last_bit() -> None:
     assert all(torch.equal(stream.push(x_t), row) for x_t, row in zip(x, output, strict=True))
 
 
+def test_one_that_was_made_in_inference_mode_is_of_use_outside() -> None:
+    layer = nn.LSTM(3, 4, 2)
+    x = torch.randn(5, 2, 3)
+    with torch.inference_mode():
+        stream = layer.stream(2)
+        expected = layer(x)[0]
+    for x_t, top in zip(x, expected, strict=True):
+        torch.testing.assert_close(stream.push(x_t), top)
+
+
 def test_the_weights_are_those_of_its_beginning() -> None:
     layer = nn.GRU(3, 4)
     x = torch.randn(1, 3)

@@ -58,6 +58,10 @@ def register_cell_weights(
             module.register_parameter(name, nn.Parameter(empty))
 
 
+def _as_row(state: object) -> object:
+    return state.unsqueeze(0) if isinstance(state, Tensor) else state
+
+
 def run_cell(
     module: nn.Module,
     shape: StackShape,
@@ -86,11 +90,7 @@ def run_cell(
         hidden = x.new_zeros(x.shape[0], shape.hidden_size)
         cell = x.new_zeros(x.shape[0], shape.hidden_size) if shape.has_cell_state else None
     else:
-        rows: object = (
-            tuple(state.unsqueeze(0) for state in hx)
-            if isinstance(hx, (tuple, list))
-            else hx.unsqueeze(0)
-        )
+        rows = tuple(map(_as_row, hx)) if isinstance(hx, (tuple, list)) else _as_row(hx)
         batch = x.shape[0] if batched else None
         h0, c0 = check_initial_state(rows, shape=shape, batch=batch, like=weights.weight_ih)
         hidden = h0.squeeze(0) if batched else h0

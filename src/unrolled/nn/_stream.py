@@ -75,14 +75,15 @@ class Stream:
         self.shape = shape
         self.batch_size = batch_size
         self._like = like
-        self._hidden = like.new_zeros(shape.num_layers, batch_size, shape.state_size)
-        self._cell = None
-        if shape.has_cell_state:
-            self._cell = like.new_zeros(shape.num_layers, batch_size, shape.cell_size)
-        self._x = like.new_zeros(1, batch_size, shape.input_size)
-        self._outputs = [
-            like.new_zeros(1, batch_size, shape.state_size) for _ in range(shape.num_layers)
-        ]
+        with torch.inference_mode(False):  # or no push outside of it could write them
+            self._hidden = like.new_zeros(shape.num_layers, batch_size, shape.state_size)
+            self._cell = None
+            if shape.has_cell_state:
+                self._cell = like.new_zeros(shape.num_layers, batch_size, shape.cell_size)
+            self._x = like.new_zeros(1, batch_size, shape.input_size)
+            self._outputs = [
+                like.new_zeros(1, batch_size, shape.state_size) for _ in range(shape.num_layers)
+            ]
         self._here, self._top = self._x[0], self._outputs[-1][0]
         self._layer: nn.Module | None = None
         self._native: Any = None

@@ -1,5 +1,6 @@
 """Timing two things in turn, and naming the machine."""
 
+import os
 import platform
 import statistics
 import subprocess
@@ -61,5 +62,7 @@ def machine() -> dict[str, str | int]:
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
+        # Of PyTorch's threads: where they are told to sleep at once, waking them costs it much.
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
         "commit": commit,
     }

@@ -153,9 +153,8 @@ Attention attention_of(std::vector<float> weights, std::size_t symbols) {
   auto owned = std::make_unique<std::vector<float>>(std::move(weights));
   float* const data = owned->data();
   const std::size_t steps = owned->size() / symbols;
-  const nb::capsule owner(owned.get(),
+  const nb::capsule owner(owned.release(),
                           [](void* of) noexcept { delete static_cast<std::vector<float>*>(of); });
-  static_cast<void>(owned.release());  // only now: making the capsule may fail
   return Attention(data, {symbols, steps}, owner);
 }
 

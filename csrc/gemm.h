@@ -54,27 +54,34 @@ inline void pack(const float* weight, const float* bias, std::size_t columns, st
   }
 }
 
-// Panels side by side for some rows: c += a W, or c = bias + a W where a bias is given. With one
-// row a single panel would wait for its own additions; several make enough of them.
+// What is read after a block, and is fetched meanwhile: the cache that all cores share may be too
+// slow to be waited for. Three lines for every four k, `step` bytes from those before.
+struct Ahead {
+  const char* from;
+  std::size_t step;
+};
+
+// Panels side by side for some rows: c = start + a W, where `starts` has a row of every panel for
+// each row. With one row a single panel would wait for its own additions; several make enough of
+// them.
 template <int Rows, int Panels>
 inline void accumulate(const float* const* a, const float* const* weights, std::size_t depth,
-                       const float* const* biases, float* const* c, const std::size_t* columns) {
+                       const float* const* starts, float* const* c, const std::size_t* columns,
+                       Ahead ahead) {
   Vector sums[Rows][Panels * kPanelVectors];
+  const float* rows[Rows];
   UNROLLED_UNROLL
   for (int r = 0; r < Rows; ++r) {
+    rows[r] = a[r];
     UNROLLED_UNROLL
     for (int p = 0; p < Panels; ++p) {
-      const float* from = biases[p] != nullptr ? biases[p] : c[r] + columns[p];
       UNROLLED_UNROLL
       for (int v = 0; v < kPanelVectors; ++v) {
-        sums[r][p * kPanelVectors + v] = load(from + v * kWidth);
+        sums[r][p * kPanelVectors + v] = load(starts[r * Panels + p] + v * kWidth);
       }
     }
   }
-  const float* rows[Rows];
-  UNROLLED_UNROLL
-  for (int r = 0; r < Rows; ++r) rows[r] = a[r];
-  for (std::size_t k = 0; k < depth; ++k) {
+  const auto add = [&](std::size_t k) __attribute__((always_inline)) {
     UNROLLED_UNROLL
     for (int p = 0; p < Panels; ++p) {
       Vector weight[kPanelVectors];
@@ -90,7 +97,18 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
         }
       }
     }
+  };
+  std::size_t k = 0;
+  for (; k + 4 <= depth; k += 4) {
+    if constexpr (Rows > 1) {
+      UNROLLED_UNROLL
+      for (int line = 0; line < 3; ++line) __builtin_prefetch(ahead.from + 64 * line, 0, 2);
+      ahead.from += ahead.step;
+    }
+    UNROLLED_UNROLL
+    for (int more = 0; more < 4; ++more) add(k + more);
   }
+  for (; k < depth; ++k) add(k);
   UNROLLED_UNROLL
   for (int r = 0; r < Rows; ++r) {
     UNROLLED_UNROLL
@@ -104,17 +122,40 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
 }
 
 using Accumulate = void (*)(const float* const*, const float* const*, std::size_t,
-                            const float* const*, float* const*, const std::size_t*);
+                            const float* const*, float* const*, const std::size_t*, Ahead);
 
-// One panel for any number of rows: c[row] + column += a[row] W, or bias + a[row] W.
+// One row and several panels: c += a W, or c = bias + a W where a panel has one.
+inline void multiply_row(const float* const* a, const float* const* weights, std::size_t panels,
+                         std::size_t depth, const float* const* biases, float* const* c,
+                         const std::size_t* columns) {
+  static constexpr Accumulate beside[] = {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>,
+                                          accumulate<1, 4>};
+  const float* starts[4];
+  for (std::size_t p = 0; p < panels; ++p) {
+    starts[p] = biases[p] != nullptr ? biases[p] : c[0] + columns[p];
+  }
+  beside[panels - 1](a, weights, depth, starts, c, columns, {});
+}
+
+// One panel for any number of rows: c[row] + column += a[row] W, or bias + a[row] W. In blocks of
+// about the same size, since a small one takes as long to read the weights.
 inline void multiply_panel(const float* const* a, std::size_t rows, const float* weights,
                            std::size_t depth, const float* bias, float* const* c,
                            std::size_t column) {
   static_assert(kRows == kRowsInRegisters && kRows == 6);
   static constexpr Accumulate blocks[] = {accumulate<1, 1>, accumulate<2, 1>, accumulate<3, 1>,
                                           accumulate<4, 1>, accumulate<5, 1>, accumulate<6, 1>};
-  for (std::size_t row = 0; row < rows; row += kRows) {
-    blocks[smaller(kRows, rows - row) - 1](a + row, &weights, depth, &bias, c + row, &column);
+  const std::size_t count = (rows + kRows - 1) / kRows, end = depth * kPanel;
+  const std::size_t share = count == 0 ? 0 : end * sizeof(float) / count;
+  for (std::size_t block = 0; block < count; ++block) {
+    const std::size_t first = rows * block / count, here = rows * (block + 1) / count - first;
+    const float* starts[kRows];
+    for (std::size_t r = 0; r < here; ++r) {
+      starts[r] = bias != nullptr ? bias : c[first + r] + column;
+    }
+    const char* next = reinterpret_cast<const char*>(weights + end) + block * share;
+    blocks[here - 1](a + first, &weights, depth, starts, c + first, &column,
+                     {next, depth == 0 ? 0 : 4 * share / depth});
   }
 }
 
@@ -126,10 +167,10 @@ inline void multiply_onto(const float* const* a, std::size_t rows, const float* 
   for (; rows == 1 && panel + 4 <= panels; panel += 4) {
     const float* first = packed + panel * size + kPanel;
     const float* const weights[] = {first, first + size, first + 2 * size, first + 3 * size};
-    const float* const biases[] = {nullptr, nullptr, nullptr, nullptr};
+    static constexpr const float* no_biases[] = {nullptr, nullptr, nullptr, nullptr};
     const std::size_t at[] = {panel * kPanel, (panel + 1) * kPanel, (panel + 2) * kPanel,
                               (panel + 3) * kPanel};
-    accumulate<1, 4>(a, weights, depth, biases, c, at);
+    multiply_row(a, weights, 4, depth, no_biases, c, at);
   }
   for (; panel < panels; ++panel) {
     multiply_panel(a, rows, packed + panel * size + kPanel, depth, nullptr, c, panel * kPanel);

@@ -22,7 +22,7 @@ inline constexpr std::size_t kRowsInRegisters = 6;
 
 // Rows of a turn that are computed together, from their inputs to their states: enough to read the
 // weights seldom, few enough that their gates stay in the cache of a core.
-inline constexpr std::size_t kRowsOfBlock = 48;
+inline constexpr std::size_t kRowsOfBlock = 72;
 
 enum class Cell { rnn_tanh, rnn_relu, gru, lstm };
 

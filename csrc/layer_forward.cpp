@@ -131,9 +131,7 @@ void multiply_states(const LayerSize& size, const float* packed, std::size_t pan
     columns[s] = (slot * panels + panel) * kPanel;
   }
   if (rows == 1) {
-    static constexpr Accumulate together[] = {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>,
-                                              accumulate<1, 4>};
-    together[count - 1](h, weights, depth, biases, gates, columns);
+    multiply_row(h, weights, count, depth, biases, gates, columns);
     return;
   }
   for (std::size_t s = 0; s < count; ++s) {

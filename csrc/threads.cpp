@@ -8,9 +8,12 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "layer.h"
+#include "openmp.h"
 
 namespace unrolled {
 
@@ -43,6 +46,48 @@ struct Job {
   }
 };
 
+void wait_for_others(const Job& job, const std::function<void()>* waiting) {
+  for (unsigned round = 0; job.working.load(std::memory_order_acquire) != 0; ++round) {
+    spin(round);
+    if (waiting != nullptr) (*waiting)();
+  }
+}
+
+// A job in a parallel region of PyTorch's threads. What they did last may have been an operator of
+// PyTorch, after which they wait for more without sleeping, and would take the time of others.
+class Region {
+ public:
+  Region(const OpenMp& openmp, Job& job, std::size_t threads, const std::function<void()>* waiting)
+      : openmp_(openmp), job_(job), threads_(threads), waiting_(waiting) {}
+
+  // Whether it was done: not if PyTorch has fewer threads to give.
+  bool run() {
+    openmp_.parallel([](void* region) { static_cast<Region*>(region)->take_part(); }, this,
+                     static_cast<unsigned>(threads_), 0);
+    return is_done_;
+  }
+
+ private:
+  void take_part() {
+    if (std::cmp_less(openmp_.threads_of_region(), threads_)) return;
+    if (openmp_.number_of_thread() == 0) {
+      job_.work();
+      wait_for_others(job_, waiting_);
+      is_done_ = true;
+    } else {
+      job_.working.fetch_add(1, std::memory_order_relaxed);
+      job_.work();
+      job_.working.fetch_sub(1, std::memory_order_acq_rel);
+    }
+  }
+
+  const OpenMp& openmp_;
+  Job& job_;
+  std::size_t threads_;
+  const std::function<void()>* waiting_;
+  bool is_done_ = false;
+};
+
 }  // namespace
 
 class Pool {
@@ -51,13 +96,7 @@ class Pool {
   bool take(std::size_t helpers) {
     std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner.owns_lock()) return false;
-    try {
-      for (; workers_ < helpers; ++workers_) {
-        std::thread([this, number = workers_] { live(number); }).detach();
-      }
-    } catch (const std::exception&) {  // no more threads or memory to be had
-      return false;
-    }
+    if (openmp_of_torch() == nullptr && !make_workers(helpers)) return false;
     owner.release();
     return true;
   }
@@ -67,6 +106,27 @@ class Pool {
   void run(std::size_t count, std::size_t helpers, const std::function<void(std::size_t)>& task,
            const std::function<void()>* waiting) {
     Job job(task, count);
+    const OpenMp* openmp = openmp_of_torch();
+    if (openmp == nullptr || !Region(*openmp, job, helpers + 1, waiting).run()) {
+      if (!make_workers(helpers)) throw std::runtime_error("no more threads can be made");
+      run(job, helpers, waiting);
+    }
+    if (job.failure) std::rethrow_exception(job.failure);
+  }
+
+ private:
+  bool make_workers(std::size_t count) {
+    try {
+      for (; workers_ < count; ++workers_) {
+        std::thread([this, number = workers_] { live(number); }).detach();
+      }
+    } catch (const std::exception&) {  // no more threads or memory to be had
+      return false;
+    }
+    return true;
+  }
+
+  void run(Job& job, std::size_t helpers, const std::function<void()>* waiting) {
     {
       const std::lock_guard lock(mutex_);
       job_ = &job;
@@ -80,14 +140,9 @@ class Pool {
       const std::lock_guard lock(mutex_);
       job_ = nullptr;
     }
-    for (unsigned round = 0; job.working.load(std::memory_order_acquire) != 0; ++round) {
-      spin(round);
-      if (waiting != nullptr) (*waiting)();
-    }
-    if (job.failure) std::rethrow_exception(job.failure);
+    wait_for_others(job, waiting);
   }
 
- private:
   void live(std::size_t number) {
     std::size_t seen = 0;
     for (;;) {
@@ -130,6 +185,7 @@ Pool& the_pool() {
     // old pool behind and makes one when it needs it.
     pthread_atfork([] { making.lock(); }, [] { making.unlock(); },
                    [] {
+                     forget_openmp_of_torch();
                      pool = nullptr;
                      making.unlock();
                    });

@@ -18,6 +18,7 @@ SHARED = (
     "stack.cpp",
     "stack_backward.cpp",
     "threads.cpp",
+    "openmp.cpp",
     "attention_decoder.cpp",
     "beam.cpp",
     "search.cpp",

@@ -31,10 +31,13 @@ UNROLLED_INLINE void mix(const char* bytes, Lanes& lanes) {
 
 void hash(const void* bytes, std::size_t count, std::uint32_t* lanes) {
   const char* from = static_cast<const char*>(bytes);
-  constexpr std::size_t kAtOnce = sizeof(Lanes);
+  constexpr std::size_t kAtOnce = sizeof(Lanes), kAhead = 4096;
   Lanes now;  // in registers, or each step would wait for the memory of the one before it
   std::memcpy(&now, lanes, sizeof now);
-  for (; count >= kAtOnce; count -= kAtOnce, from += kAtOnce) mix(from, now);
+  for (; count >= kAtOnce; count -= kAtOnce, from += kAtOnce) {
+    for (std::size_t i = 0; i < kAtOnce; i += 64) __builtin_prefetch(from + kAhead + i, 0, 2);
+    mix(from, now);
+  }
   if (count > 0) {
     char rest[kAtOnce] = {};
     std::memcpy(rest, from, count);

@@ -102,6 +102,17 @@ std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t 
   return (rows + 1.0) * size.directions * of_a_step < kProductsForThreads ? 1 : threads;
 }
 
+PackedWeights::PackedWeights(const StackSize& size, const KernelTable& kernels) {
+  std::vector<std::size_t> starts;
+  std::size_t count = 0;
+  for (std::size_t row = 0; row < size.rows(); ++row) {
+    starts.push_back(count);
+    count += kernels.forward_size(size.layer(row / size.directions));
+  }
+  memory_ = aligned_on_large_pages<float>(count);
+  for (const std::size_t start : starts) rows_.push_back({memory_.get() + start});
+}
+
 Stack::Stack(const StackSize& size, const KernelTable& kernels) : size_(size), kernels_(kernels) {}
 
 Hash Stack::hash_of_input(const LayerSize& size, const Weights& weights) const {
@@ -145,7 +156,7 @@ std::shared_ptr<const PackedWeights> Stack::pack(const std::vector<Weights>& wei
     }
   });
   const auto is_of = [&](const PackedRow& packed, std::size_t row) {
-    return packed.memory != nullptr && packed.hashes == now[row];
+    return packed.packed.input != nullptr && packed.hashes == now[row];
   };
   std::shared_ptr<PackedWeights> mine = packed_.load();
   bool same = mine != nullptr;
@@ -153,13 +164,14 @@ std::shared_ptr<const PackedWeights> Stack::pack(const std::vector<Weights>& wei
   if (same) return mine;
   mine.reset();
   mine = packed_.exchange(nullptr);
-  if (mine == nullptr || mine.use_count() > 1) mine = std::make_shared<PackedWeights>(now.size());
+  if (mine == nullptr || mine.use_count() > 1) {
+    mine = std::make_shared<PackedWeights>(size_, kernels_);
+  }
   crew.run(now.size(), [&](std::size_t row) {
     PackedRow& to = (*mine)[row];
     if (is_of(to, row)) return;
     const LayerSize size = size_.layer(row / size_.directions);
-    if (to.memory == nullptr) to.memory = aligned<float>(kernels_.forward_size(size));
-    to.packed = kernels_.pack_forward(size, weights[row], to.memory.get());
+    to.packed = kernels_.pack_forward(size, weights[row], to.memory);
     to.hashes = now[row];
   });
   packed_.store(mine);
@@ -201,7 +213,8 @@ std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t cre
   const std::size_t idle = crew / (whole.directions * batch.slices().size());
   if (idle < 2 || whole.projected != 0) return 1;
   const LayerSize size = whole.layer(whole.layers - 1);
-  const std::size_t bytes = size.bytes_of_a_weight() * size.gates() * size.units * size.state();
+  const std::size_t depth = size.input + size.state();
+  const std::size_t bytes = size.bytes_of_a_weight() * size.gates() * size.units * depth;
   const bool layers_are_enough = whole.layers >= idle && whole.directions == 1;
   if (batch.turns() > 1 && layers_are_enough && bytes <= cache_of_a_core() / 8 * 7) return 1;
   return std::min(idle, stack.panels());

@@ -114,12 +114,24 @@ struct Hashes {
 
 // The packed weights of one layer and direction, and the hashes of what they were packed from.
 struct PackedRow {
-  Aligned<float> memory;
+  float* memory;
   Packed packed{};
   Hashes hashes{};
 };
 
-using PackedWeights = std::vector<PackedRow>;
+// Those of a stack, row after row.
+class PackedWeights {
+ public:
+  // Room for them.
+  PackedWeights(const StackSize& size, const KernelTable& kernels);
+
+  const PackedRow& operator[](std::size_t row) const { return rows_[row]; }
+  PackedRow& operator[](std::size_t row) { return rows_[row]; }
+
+ private:
+  Aligned<float> memory_;
+  std::vector<PackedRow> rows_;
+};
 
 // The tasks of a forward run; may be run again when what its pointers point to has changed.
 class ForwardPlan {

@@ -206,7 +206,7 @@ void DecoderRows::run_stack(std::size_t first, std::size_t count, const std::int
       task.c = {task.c_n, 0, static_cast<std::ptrdiff_t>(units)};
     }
     task.gates = gates_.get();
-    task.turns_at_once = 1;
+    task.rows_at_once = 1;
     task.end_panel = decoder.stack_.panels();
     task.done = &done;
     task.from = from_.data();

@@ -201,6 +201,13 @@ std::size_t rows_of_block(std::size_t rows) {
   return ((rows + blocks - 1) / blocks + kRows - 1) / kRows * kRows;
 }
 
+// The turn after those that are computed together, of which there is one at least.
+std::size_t end_of_turns(const Slice& slice, std::size_t first, std::size_t most_rows) {
+  std::size_t end = first + 1, rows = slice.alive[first];
+  while (end < slice.turns && rows + slice.alive[end] <= most_rows) rows += slice.alive[end++];
+  return end;
+}
+
 template <Cell cell>
 void run(const Forward& task) {
   const LayerSize& size = task.size;
@@ -209,8 +216,8 @@ void run(const Forward& task) {
   const float** x = task.from + samples;
   float** gates = task.to + 2 * samples;
 
-  for (std::size_t first = 0; first < slice.turns; first += task.turns_at_once) {
-    const std::size_t end = smaller(first + task.turns_at_once, slice.turns);
+  for (std::size_t first = 0, end = 0; first < slice.turns; first = end) {
+    end = end_of_turns(slice, first, task.rows_at_once);
     for (std::size_t other = 0; other < task.below_count; ++other) {
       await(task.below[other], task.below_entirely ? slice.turns : end);
     }

@@ -220,14 +220,13 @@ std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t cre
   return std::min(idle, stack.panels());
 }
 
-// Turns whose inputs are multiplied at once.
-std::size_t turns_at_once(const Slice& slice, bool is_wavefront) {
-  const auto turns_of = [&](std::size_t rows) {
-    return std::max<std::size_t>(1, rows / std::max<std::size_t>(1, slice.samples));
-  };
-  const std::size_t most = turns_of(kRowsAtOnce);
-  if (!is_wavefront) return most;
-  return std::clamp(slice.turns / kPartsOfWavefront, turns_of(kFewestRows), most);
+// Rows whose inputs are multiplied at once, where they are of several turns.
+std::size_t rows_at_once(const Slice& slice, bool is_wavefront) {
+  const std::size_t samples = std::max<std::size_t>(1, slice.samples);
+  const auto turns_of = [&](std::size_t rows) { return std::max<std::size_t>(1, rows / samples); };
+  if (!is_wavefront) return kRowsAtOnce;
+  return samples *
+         std::clamp(slice.turns / kPartsOfWavefront, turns_of(kFewestRows), turns_of(kRowsAtOnce));
 }
 
 }  // namespace
@@ -261,9 +260,8 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
     const std::size_t layer = number / parts / directions / slices;
     const std::size_t row = layer * directions + direction;
     const Slice& samples = batch.slices()[slice];
-    const std::size_t at_once = turns_at_once(samples, is_wavefront);
-    const std::size_t rows =
-        at_once > 1 ? at_once * samples.samples : std::min(samples.samples, kRowsOfBlock);
+    const std::size_t at_once = rows_at_once(samples, is_wavefront);
+    const std::size_t rows = std::max(at_once, std::min(samples.samples, kRowsOfBlock));
     Forward& task = tasks_[number];
     task.size = size.layer(layer);
     task.packed = weights[row].packed;
@@ -287,7 +285,7 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
                                  : run.cells[row];
     }
     task.keep_gates = !run.gates.empty();
-    task.turns_at_once = at_once;
+    task.rows_at_once = at_once;
     if (task.keep_gates) {
       task.gates = run.gates[row];
     } else {

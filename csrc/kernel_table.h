@@ -45,11 +45,12 @@ struct KernelTable {
   void (*input_gradient)(const LayerSize& size, const float* packed, const float* const* gates,
                          std::size_t rows, float* const* grads, bool add);
 
-  // weight[column][i] += sum over rows of grads[row][column] * values[row][i].
+  // weight[column][i] = sum over rows of grads[row][column] * values[row][i]; may be added to what
+  // is there.
   std::size_t (*weight_gradient_scratch)(std::size_t depth);
   void (*weight_gradient)(const float* const* grads, const float* const* values, std::size_t rows,
                           std::size_t columns, std::size_t depth, float* scratch, float* weight,
-                          std::size_t stride);
+                          std::size_t stride, bool add);
 
   // bias[column] += sum over rows of grads[row][column].
   void (*bias_gradient)(const float* const* grads, std::size_t rows, std::size_t columns,

@@ -180,11 +180,11 @@ void run(const Backward& task) {
   }
 }
 
-// c[row][0..here) += sum over k of a[k][row] * panel[k]: an outer product at each k. What it is
+// c[row][0..here) = sum over k of a[k][row] * panel[k]: an outer product at each k. What it may be
 // added to is read last, when it has come from memory.
 template <int Rows>
 void add_outer(const float* a, const float* panel, std::size_t count, float* c,
-               std::size_t c_stride, std::size_t here) {
+               std::size_t c_stride, std::size_t here, bool add) {
   UNROLLED_UNROLL
   for (int r = 0; r < Rows; ++r) {
     UNROLLED_UNROLL
@@ -212,13 +212,14 @@ void add_outer(const float* a, const float* panel, std::size_t count, float* c,
       const std::size_t at = v * kWidth;
       if (at >= here) continue;
       float* const to = c + r * c_stride + at;
-      store_some(to, load_some(to, here - at) + sums[r][v], here - at);
+      const Vector before = add ? load_some(to, here - at) : Vector{};
+      store_some(to, before + sums[r][v], here - at);
     }
   }
 }
 
-using AddOuter = void (*)(const float*, const float*, std::size_t, float*, std::size_t,
-                          std::size_t);
+using AddOuter = void (*)(const float*, const float*, std::size_t, float*, std::size_t, std::size_t,
+                          bool);
 
 // Panels of some rows of values, k innermost, as `accumulate` reads weights. Row by row, as they
 // lie in memory.
@@ -318,7 +319,7 @@ void input_gradient(const LayerSize& size, const float* packed, const float* con
 // while every column of the gradients passes.
 void weight_gradient(const float* const* grads, const float* const* values, std::size_t rows,
                      std::size_t columns, std::size_t depth, float* scratch, float* weight,
-                     std::size_t stride) {
+                     std::size_t stride, bool add) {
   static_assert(kRows == 6);
   static constexpr AddOuter blocks[] = {add_outer<1>, add_outer<2>, add_outer<3>,
                                         add_outer<4>, add_outer<5>, add_outer<6>};
@@ -338,7 +339,7 @@ void weight_gradient(const float* const* grads, const float* const* values, std:
         blocks[block - 1](scratch + in_scratch * kRowsAtOnce,
                           packed_values + panel * kRowsAtOnce * kPanel, count,
                           weight + column * stride + panel * kPanel, stride,
-                          smaller(kPanel, depth - panel * kPanel));
+                          smaller(kPanel, depth - panel * kPanel), add || first > 0);
       }
     }
   }

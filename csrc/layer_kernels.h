@@ -23,7 +23,7 @@ void input_gradient(const LayerSize& size, const float* packed, const float* con
 std::size_t weight_gradient_scratch(std::size_t depth);
 void weight_gradient(const float* const* grads, const float* const* values, std::size_t rows,
                      std::size_t columns, std::size_t depth, float* scratch, float* weight,
-                     std::size_t stride);
+                     std::size_t stride, bool add);
 void additive_scores(const float* queries, std::size_t count, const float* keys, std::size_t steps,
                      const bool* is_real, const float* energy, std::size_t size, float* scores);
 void attentional_vector(const Reading& reading, const float* query, float* weights, float* result);

@@ -48,7 +48,7 @@ Hash first_hash() {
 
 Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths,
              std::size_t slices)
-    : samples_(samples), slice_of_(samples), place_of_(samples) {
+    : steps_(steps), samples_(samples), slice_of_(samples), place_of_(samples) {
   std::vector<std::size_t> order(samples);
   std::iota(order.begin(), order.end(), 0);
   const auto length = [&](std::size_t sample) {
@@ -111,6 +111,15 @@ PackedWeights::PackedWeights(const StackSize& size, const KernelTable& kernels) 
   }
   memory_ = aligned_on_large_pages<float>(count);
   for (const std::size_t start : starts) rows_.push_back({memory_.get() + start});
+}
+
+void clear_padding(const Batch& batch, const Grid<float>& grid, std::size_t size, Crew& crew) {
+  if (batch.rows() == batch.steps() * batch.samples()) return;
+  crew.run(batch.samples(), [&](std::size_t sample) {
+    for (std::size_t step = batch.length(sample); step < batch.steps(); ++step) {
+      std::fill_n(grid.at(step, sample), size, 0.0f);
+    }
+  });
 }
 
 Stack::Stack(const StackSize& size, const KernelTable& kernels) : size_(size), kernels_(kernels) {}
@@ -322,6 +331,8 @@ void ForwardPlan::run(Crew& crew) {
 void Stack::forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
                     Crew& crew) const {
   ForwardPlan(*this, weights, batch, run, crew).run(crew);
+  for (const Grid<float>& grid : run.outputs) clear_padding(batch, grid, size_.output(), crew);
+  for (const Grid<float>& grid : run.cells) clear_padding(batch, grid, size_.units, crew);
 }
 
 }  // namespace unrolled

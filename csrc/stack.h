@@ -38,6 +38,7 @@ class Batch {
   std::size_t samples() const { return samples_; }
   std::size_t rows() const { return rows_; }  // real steps of all samples
   std::size_t turns() const { return turns_; }
+  std::size_t steps() const { return steps_; }  // of the longest sample and its padding
 
   // Of a turn, or all rows for the turn after the last.
   std::size_t first_row(std::size_t turn) const { return first_row_[turn]; }
@@ -64,7 +65,7 @@ class Batch {
   }
 
  private:
-  std::size_t samples_, rows_ = 0, turns_ = 0;
+  std::size_t steps_, samples_, rows_ = 0, turns_ = 0;
   std::vector<std::vector<std::size_t>> numbers_;
   std::vector<Slice> slices_;
   std::vector<std::size_t> slice_of_, place_of_, first_row_;
@@ -87,6 +88,7 @@ struct StackForward {
   float *h_n, *c_n;
   std::vector<Grid<float>> cells;  // of each row of hidden_state; empty where not wanted
   std::vector<float*> gates;       // likewise
+  // Steps that are padding are 0 in outputs and cells.
 };
 
 struct StackBackward {
@@ -98,10 +100,13 @@ struct StackBackward {
   std::vector<const float*> gates;
   Grid<float> grad_x;  // data is null where not wanted
   float *grad_h0, *grad_c0;
-  std::vector<Gradients> gradients;  // of each row, 0 before
+  std::vector<Gradients> gradients;  // of each row
 };
 
 class Stack;
+
+// Makes `size` values of every step 0 that is padding, which a run leaves as it is.
+void clear_padding(const Batch& batch, const Grid<float>& grid, std::size_t size, Crew& crew);
 
 using Hash = std::array<std::uint32_t, kHashLanes>;
 

@@ -59,6 +59,8 @@ class Descent {
 
   void run() {
     const std::vector<Stretch> stretches = stretches_of(batch_);
+    if (run_.grad_x.data != nullptr) clear_padding(batch_, run_.grad_x, size_.input, crew_);
+    if (stretches.empty()) clear_gradients();
     std::vector<Job> left = packings(size_.layers - 1);
     do_all(left);
     left.clear();
@@ -86,6 +88,23 @@ class Descent {
   }
 
  private:
+  // What no row adds to.
+  void clear_gradients() const {
+    for (std::size_t row = 0; row < size_.rows(); ++row) {
+      const Gradients& to = run_.gradients[row];
+      if (to.input == nullptr) continue;
+      const LayerSize size = size_.layer(row / size_.directions);
+      const std::size_t gates = size.gates() * size.units;
+      std::fill_n(to.input, gates * size.input, 0.0f);
+      std::fill_n(to.state, gates * size.state(), 0.0f);
+      if (to.input_bias != nullptr) {
+        std::fill_n(to.input_bias, gates, 0.0f);
+        std::fill_n(to.state_bias, gates, 0.0f);
+      }
+      if (to.projection != nullptr) std::fill_n(to.projection, size.projected * size.units, 0.0f);
+    }
+  }
+
   float* floats(std::size_t count) {
     memory_.push_back(aligned<float>(count));
     return memory_.back().get();
@@ -259,8 +278,10 @@ class Descent {
     do_all(jobs);
   }
 
+  // The first stretch writes them, the others add to them.
   std::vector<Job> weight_gradients(std::size_t layer, const Stretch& stretch) {
     const LayerSize size = size_.layer(layer);
+    const bool add = stretch.end < batch_.turns();
     std::vector<Job> jobs;
     for (std::size_t direction = 0; direction < size_.directions; ++direction) {
       const Gradients& to = run_.gradients[row_of(layer, direction)];
@@ -269,18 +290,18 @@ class Descent {
       collect_rows(held, layer, direction, stretch);
       for (std::size_t slot = 0; slot < size.gates(); ++slot) {
         add_product(jobs, held.gate_rows, slot * slot_, held.x, size.units, size.input,
-                    to.input + size.input_gate(slot) * size.units * size.input);
+                    to.input + size.input_gate(slot) * size.units * size.input, add);
       }
       for (std::size_t slot = size.first_state_slot(); slot < size.slots(); ++slot) {
         add_product(jobs, held.gate_rows, slot * slot_, held.h_before, size.units, size.state(),
-                    to.state + size.state_gate(slot) * size.units * size.state());
+                    to.state + size.state_gate(slot) * size.units * size.state(), add);
       }
       if (size.projected != 0) {
         add_product(jobs, held.projected_rows, 0, held.raw_rows, size.projected, size.units,
-                    to.projection);
+                    to.projection, add);
       }
       if (to.input_bias != nullptr) {
-        jobs.push_back([=, this, &held] { bias_gradients(size, held.gate_rows, to); });
+        jobs.push_back([=, this, &held] { bias_gradients(size, held.gate_rows, to, add); });
       }
     }
     return jobs;
@@ -313,11 +334,11 @@ class Descent {
     return moved;
   }
 
-  // weight (columns, depth) += the sum of outer products, in jobs of some columns and, so that the
-  // values stay in the cache of a core, some of the depth.
+  // weight (columns, depth) = the sum of outer products, perhaps added to it, in jobs of some
+  // columns and, so that the values stay in the cache of a core, some of the depth.
   void add_product(std::vector<Job>& jobs, const std::vector<const float*>& grads,
                    std::size_t offset, const std::vector<const float*>& values, std::size_t columns,
-                   std::size_t depth, float* weight) const {
+                   std::size_t depth, float* weight, bool add) const {
     constexpr std::size_t columns_at_once = 256, depth_at_once = 512;
     for (std::size_t column = 0; column < columns; column += columns_at_once) {
       for (std::size_t first = 0; first < depth; first += depth_at_once) {
@@ -328,27 +349,27 @@ class Descent {
               aligned<float>(kernels_.weight_gradient_scratch(depth_here));
           kernels_.weight_gradient(
               shifted(grads, offset + column).data(), shifted(values, first).data(), values.size(),
-              columns_here, depth_here, scratch.get(), weight + column * depth + first, depth);
+              columns_here, depth_here, scratch.get(), weight + column * depth + first, depth, add);
         });
       }
     }
   }
 
-  static void add(const float* values, std::size_t count, float* to) {
-    for (std::size_t i = 0; i < count; ++i) to[i] += values[i];
+  static void put(const float* values, std::size_t count, float* to, bool add) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = add ? to[i] + values[i] : values[i];
   }
 
   void bias_gradients(const LayerSize& size, const std::vector<const float*>& gates,
-                      const Gradients& to) const {
+                      const Gradients& to, bool add) const {
     std::vector<float> sums(slot_ * size.slots());
     kernels_.bias_gradient(gates.data(), gates.size(), sums.size(), sums.data());
     for (std::size_t slot = 0; slot < size.slots(); ++slot) {
       const float* from = sums.data() + slot * slot_;
       if (slot < size.gates()) {
-        add(from, size.units, to.input_bias + size.input_gate(slot) * size.units);
+        put(from, size.units, to.input_bias + size.input_gate(slot) * size.units, add);
       }
       if (slot >= size.first_state_slot()) {
-        add(from, size.units, to.state_bias + size.state_gate(slot) * size.units);
+        put(from, size.units, to.state_bias + size.state_gate(slot) * size.units, add);
       }
     }
   }

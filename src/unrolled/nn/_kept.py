@@ -67,40 +67,39 @@ def flattened(kept: Kept) -> list[Tensor]:
     return [*kept.outputs, kept.h_n, *c_n, *kept.cells, *kept.gates]
 
 
-def room(
-    shape: StackShape,
-    like: Tensor,
-    steps: int,
-    batch: int,
-    ragged: bool,
-    wanted: Wanted,
-    output: Tensor | None = None,
-) -> Kept:
-    """Memory for what a run returns; of ragged batches the padding is 0.
+def room(shape: StackShape, like: Tensor, steps: int, batch: int, wanted: Wanted) -> Kept:
+    """Memory for what a run returns.
 
     Args:
         shape: the stack.
         like: a tensor of the type and device of all.
         steps: of the run.
         batch: its samples.
-        ragged: whether there is padding.
         wanted: what is asked for.
-        output: that of the last layer, if it is there already.
     """
-    make, rows = like.new_zeros if ragged else like.new_empty, shape.num_rows
-    outputs = [] if output is None else [output]
-    for _ in range(shape.num_layers - len(outputs)):
-        outputs.insert(0, make(steps, batch, shape.output_size))
-    h_n = like.new_empty(rows, batch, shape.state_size)
-    c_n, cells, gates = None, [], []
-    if shape.has_cell_state:
-        size = shape.cell_size
-        c_n = like.new_empty(rows, batch, size)
-        cells = [make(steps, batch, size) for _ in range(rows)] if wanted.cells else []
+    make, rows = like.new_empty, shape.num_rows
+    outputs = [make(steps, batch, shape.output_size) for _ in range(shape.num_layers)]
+    kept = room_around(shape, like, batch, outputs)
+    if shape.has_cell_state and wanted.cells:
+        kept.cells.extend(make(steps, batch, shape.cell_size) for _ in range(rows))
     if wanted.gates:
-        size = gates_row(shape)
-        gates = [like.new_empty(steps * batch, size) for _ in range(rows)]
-    return Kept(outputs, h_n, c_n, cells, gates)
+        kept.gates.extend(make(steps * batch, gates_row(shape)) for _ in range(rows))
+    return kept
+
+
+def room_around(shape: StackShape, like: Tensor, batch: int, outputs: list[Tensor]) -> Kept:
+    """As `room`, where there is memory for the outputs already and no more is wanted than they.
+
+    Args:
+        shape: as in `room`.
+        like: as in `room`.
+        batch: as in `room`.
+        outputs: those that are wanted.
+    """
+    h_n = like.new_empty(shape.num_rows, batch, shape.state_size)
+    has_cell = shape.has_cell_state
+    c_n = like.new_empty(shape.num_rows, batch, shape.cell_size) if has_cell else None
+    return Kept(outputs, h_n, c_n, [], [])
 
 
 def gradient_room(
@@ -116,6 +115,6 @@ def gradient_room(
         of_x: whether that of x is; else it has no size.
     """
     # Sizes one by one are taken in half the time that a shape needs.
-    of_input = x.new_zeros(*x.shape) if of_x else x.new_zeros(0)
+    of_input = x.new_empty(*x.shape) if of_x else x.new_empty(0)
     states = [state.new_empty(*state.shape) for state in (h0, c0) if state is not None]
-    return [of_input, *states, *(weight.new_zeros(*weight.shape) for weight in weights)]
+    return [of_input, *states, *(weight.new_empty(*weight.shape) for weight in weights)]

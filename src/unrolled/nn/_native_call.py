@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ..grid import StackShape
 from ..kernels import best_slices
-from ._kept import Kept, Wanted, gradient_room, room
-from ._stack_cache import stack_of
+from ._kept import Kept, Wanted, gradient_room, room, room_around
+from ._stack_cache import CompiledStack, stack_of
 
 _STATES_AT_ONCE = 1 << 20  # numbers in the states of a layer, 4 MiB
 
@@ -25,7 +25,6 @@ def compute(
     gates: bool,
     ids: Tensor | None = None,
     precision: str = "fp32",
-    output: Tensor | None = None,
 ) -> Kept:
     """Run a stack, past PyTorch's dispatcher.
 
@@ -40,28 +39,12 @@ def compute(
         gates: whether a gradient will be, which needs those cells too.
         ids: where `x` is a table, which of its rows is the input, (step, batch).
         precision: of the weights, in the order that `QuantizedLayer` has them.
-        output: where h of the last layer is to be, if it has a place.
     """
     steps, batch = (x if ids is None else ids).shape[:2]
-    wanted = Wanted(cells or gates, gates)
-    kept = room(shape, x, steps, batch, lengths is not None, wanted, output)
+    kept = room(shape, x, steps, batch, Wanted(cells or gates, gates))
     stack = stack_of(shape, weights, precision)
-    threads = stack.threads(steps, batch)
-    stack.compiled.forward(
-        stack.arrays(weights),
-        _steps_of(x),
-        _array(h0),
-        None if c0 is None else _array(c0),
-        None if lengths is None else lengths.numpy(),
-        [output.numpy() for output in kept.outputs],
-        kept.h_n.numpy(),
-        None if kept.c_n is None else kept.c_n.numpy(),
-        [cell.numpy() for cell in kept.cells],
-        [gate.numpy() for gate in kept.gates],
-        None if ids is None else ids.numpy(),
-        best_slices(batch, shape.num_directions, threads),
-        threads,
-    )
+    outputs = [output.numpy() for output in kept.outputs]
+    _run(stack, shape, x, h0, c0, lengths, weights, kept, outputs, ids)
     return kept
 
 
@@ -89,31 +72,54 @@ def compute_top(
         precision: as in `compute`.
     """
     steps, batch = x.shape[:2]
-    at_once = max(1, _STATES_AT_ONCE // max(1, batch * shape.output_size))
-    is_whole = shape.num_layers == 1 or shape.bidirectional or lengths is not None
-    if is_whole or steps <= at_once:
-        kept = compute(
-            shape, x, h0, c0, lengths, weights, cells=False, gates=False, precision=precision
-        )
-        return kept._replace(outputs=kept.outputs[-1:])
+    at_once, num_below = max(1, steps), shape.num_layers - 1
+    if num_below > 0 and not shape.bidirectional and lengths is None:
+        at_once = min(at_once, max(1, _STATES_AT_ONCE // max(1, batch * shape.output_size)))
+    stack = stack_of(shape, weights, precision)
+    below = stack.room_below(num_below, at_once, batch)
     output = x.new_empty(steps, batch, shape.output_size)
     h, c = h0, c0
-    for first in range(0, steps, at_once):
+    for first in range(0, max(1, steps), at_once):
         stretch = slice(first, first + at_once)
-        kept = compute(
-            shape,
-            x[stretch],
-            h,
-            c,
-            None,
-            weights,
-            cells=False,
-            gates=False,
-            precision=precision,
-            output=output[stretch],
-        )
+        kept = room_around(shape, x, batch, [output])
+        top = output[stretch].numpy()
+        outputs = [*below[:, : len(top)], top]
+        _run(stack, shape, x[stretch], h, c, lengths, weights, kept, outputs, None)
         h, c = kept.h_n, kept.c_n
-    return kept._replace(outputs=[output])
+    stack.keep_room(below)
+    return kept
+
+
+def _run(
+    stack: CompiledStack,
+    shape: StackShape,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    lengths: Tensor | None,
+    weights: Sequence[Tensor],
+    kept: Kept,
+    outputs: list[np.ndarray],
+    ids: Tensor | None,
+) -> None:
+    """One run into memory that is there: `outputs` of all layers, and the rest of `kept`."""
+    steps, batch = (x if ids is None else ids).shape[:2]
+    threads = stack.threads(steps, batch)
+    stack.compiled.forward(
+        stack.arrays(weights),
+        _steps_of(x),
+        _array(h0),
+        None if c0 is None else _array(c0),
+        None if lengths is None else lengths.numpy(),
+        outputs,
+        kept.h_n.numpy(),
+        None if kept.c_n is None else kept.c_n.numpy(),
+        [cell.numpy() for cell in kept.cells],
+        [gate.numpy() for gate in kept.gates],
+        None if ids is None else ids.numpy(),
+        best_slices(batch, shape.num_directions, threads),
+        threads,
+    )
 
 
 def compute_gradients(

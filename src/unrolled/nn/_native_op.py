@@ -94,7 +94,7 @@ def _(
     cells: bool,
 ) -> list[Tensor]:
     shape = shape_of(cell, sizes)
-    return flattened(room(shape, x, x.shape[0], x.shape[1], False, Wanted(cells, False)))
+    return flattened(room(shape, x, x.shape[0], x.shape[1], Wanted(cells, False)))
 
 
 @recurrent.register_fake
@@ -110,7 +110,7 @@ def _(
     gates: bool,
 ) -> list[Tensor]:
     shape = shape_of(cell, sizes)
-    return flattened(room(shape, x, x.shape[0], x.shape[1], False, Wanted(cells or gates, gates)))
+    return flattened(room(shape, x, x.shape[0], x.shape[1], Wanted(cells or gates, gates)))
 
 
 @torch.library.custom_op("unrolled::recurrent_backward", mutates_args=())

@@ -1,5 +1,6 @@
 """The compiled stacks of the layers there are."""
 
+import math
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from ..kernels import recurrent_stack
 
 Rows = list[list[np.ndarray]]
 
+_MOST_KEPT = 1 << 24  # bytes
+
 
 class CompiledStack:
     """A compiled stack, and NumPy's view of the weights that it ran with last.
@@ -25,6 +28,8 @@ class CompiledStack:
     def __init__(self, shape: StackShape, precision: str) -> None:
         self.compiled: Any = recurrent_stack(shape, precision)
         self._num_rows = shape.num_rows
+        self._output_size = shape.output_size
+        self._room = np.empty(0, np.float32)
         self._last: tuple[list[Any], Rows] = ([], [])
 
     def threads(self, steps: int, batch: int) -> int:
@@ -35,6 +40,37 @@ class CompiledStack:
             batch: its samples.
         """
         return int(self.compiled.useful_threads(steps * batch, torch.get_num_threads()))
+
+    def room_below(self, num_layers: int, steps: int, batch: int) -> np.ndarray:
+        """Memory for outputs of layers that nobody sees, (layer, step, batch, output).
+
+        The system clears new memory before it gives it, which takes long beside a small layer's
+        run; so what a run had goes to the next.
+
+        Args:
+            num_layers: with such outputs.
+            steps: of the run.
+            batch: its samples.
+        """
+        shape = (num_layers, steps, batch, self._output_size)
+        count = math.prod(shape)
+        if count == 0:
+            return np.empty(shape, np.float32)
+        # Whoever runs it from another thread meanwhile finds none.
+        room, self._room = self._room, np.empty(0, np.float32)
+        if room.size < count:
+            room = np.empty(count, np.float32)
+        return room[:count].reshape(shape)
+
+    def keep_room(self, room: np.ndarray) -> None:
+        """Take back what `room_below` gave, unless it is too much to hold.
+
+        Args:
+            room: that memory.
+        """
+        whole = room if room.base is None else room.base
+        if 0 < whole.nbytes <= _MOST_KEPT:
+            self._room = whole
 
     def arrays(self, weights: Sequence[Tensor]) -> Rows:
         """The weights of each row as the compiled stack takes them, in a third of a tensor's time.

@@ -177,20 +177,24 @@ inline void multiply_onto(const float* const* a, std::size_t rows, const float* 
   }
 }
 
-// C = A W^T + b for a whole matrix; the last panel may reach beyond the last column.
-inline void multiply(const float* const* a, std::size_t rows, const float* packed,
-                     std::size_t columns, std::size_t depth, float* const* c) {
+// C = A W^T + b for a whole matrix, or C += A W^T; the last panel may reach beyond the last column.
+inline void multiply_whole(const float* const* a, std::size_t rows, const float* packed,
+                           std::size_t columns, std::size_t depth, float* const* c, bool add) {
   for (std::size_t first = 0; first < columns; first += kPanel) {
     const std::size_t here = smaller(kPanel, columns - first);
+    const float* const bias = add ? nullptr : packed;
     if (here == kPanel) {
-      multiply_panel(a, rows, packed + kPanel, depth, packed, c, first);
+      multiply_panel(a, rows, packed + kPanel, depth, bias, c, first);
     } else {
-      float whole[kRows][kPanel];
+      float whole[kRows][kPanel] = {};
       for (std::size_t row = 0; row < rows; row += kRows) {
         const std::size_t block = smaller(kRows, rows - row);
         float* beside[kRows];
-        for (std::size_t r = 0; r < block; ++r) beside[r] = whole[r];
-        multiply_panel(a + row, block, packed + kPanel, depth, packed, beside, 0);
+        for (std::size_t r = 0; r < block; ++r) {
+          beside[r] = whole[r];
+          if (add) std::memcpy(whole[r], c[row + r] + first, here * sizeof(float));
+        }
+        multiply_panel(a + row, block, packed + kPanel, depth, bias, beside, 0);
         for (std::size_t r = 0; r < block; ++r) {
           std::memcpy(c[row + r] + first, whole[r], here * sizeof(float));
         }
@@ -198,6 +202,11 @@ inline void multiply(const float* const* a, std::size_t rows, const float* packe
     }
     packed += panel_size(depth);
   }
+}
+
+inline void multiply(const float* const* a, std::size_t rows, const float* packed,
+                     std::size_t columns, std::size_t depth, float* const* c) {
+  multiply_whole(a, rows, packed, columns, depth, c, false);
 }
 
 }  // namespace unrolled::UNROLLED_ISA

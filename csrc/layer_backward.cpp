@@ -194,7 +194,7 @@ void add_outer(const float* a, const float* panel, std::size_t count, float* c,
     }
   }
   Vector sums[Rows][kPanelVectors]{};
-  for (std::size_t k = 0; k < count; ++k) {
+  const auto multiply = [&](std::size_t k) __attribute__((always_inline)) {
     Vector values[kPanelVectors];
     UNROLLED_UNROLL
     for (int v = 0; v < kPanelVectors; ++v) values[v] = load(panel + k * kPanel + v * kWidth);
@@ -204,7 +204,13 @@ void add_outer(const float* a, const float* panel, std::size_t count, float* c,
       UNROLLED_UNROLL
       for (int v = 0; v < kPanelVectors; ++v) sums[r][v] += value * values[v];
     }
+  };
+  std::size_t k = 0;
+  for (; k + 4 <= count; k += 4) {
+    UNROLLED_UNROLL
+    for (int more = 0; more < 4; ++more) multiply(k + more);
   }
+  for (; k < count; ++k) multiply(k);
   UNROLLED_UNROLL
   for (int r = 0; r < Rows; ++r) {
     UNROLLED_UNROLL
@@ -295,24 +301,7 @@ void run_backward(const Backward& task) {
 
 void input_gradient(const LayerSize& size, const float* packed, const float* const* gates,
                     std::size_t rows, float* const* grads, bool add) {
-  const std::size_t depth = size.gates() * slot_size(size);
-  for (std::size_t first = 0; first < size.input; first += kPanel) {
-    const std::size_t here = smaller(kPanel, size.input - first);
-    for (std::size_t row = 0; row < rows; row += kRows) {
-      const std::size_t block = smaller(kRows, rows - row);
-      float whole[kRows][kPanel] = {};
-      float* beside[kRows];
-      for (std::size_t r = 0; r < block; ++r) {
-        beside[r] = whole[r];
-        if (add) std::memcpy(whole[r], grads[row + r] + first, here * sizeof(float));
-      }
-      multiply_panel(gates + row, block, packed + kPanel, depth, nullptr, beside, 0);
-      for (std::size_t r = 0; r < block; ++r) {
-        std::memcpy(grads[row + r] + first, whole[r], here * sizeof(float));
-      }
-    }
-    packed += panel_size(depth);
-  }
+  multiply_whole(gates, rows, packed, size.input, size.gates() * slot_size(size), grads, add);
 }
 
 // Rows are taken a few at a time, so that the packed values of all of them stay in the cache

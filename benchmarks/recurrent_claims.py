@@ -34,6 +34,7 @@ FLOATS_OF = {
     "avxvnni": "avx2",
     "avx512vnni": "avx512",
     "avx512bf16": "avx512",
+    "amxbf16": "avx512",
     "neondot": "neon",
 }
 

@@ -2,11 +2,14 @@
 // weights stand in one, and become float32 by a shift and a mask; values and sums are float32.
 //
 // With AVX-512-BF16 the values are rounded to bfloat16, too, and two values of k are multiplied at
-// once; their sums are float32.
+// once; their sums are float32. AMX reads the same panels, whole tiles of them.
 #pragma once
 
 #include "gemm.h"
 
+#if defined(__AMX_BF16__)
+#include "tiles.h"
+#endif
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
@@ -19,7 +22,17 @@ struct Bfloat16 {
   using Weight = std::uint16_t;
   static constexpr bool kIsScaled = false;
 
+#if defined(__AMX_BF16__)
+  static constexpr bool kIsOnTiles = true;
+
+  static std::size_t pairs(std::size_t depth) {
+    return (depth + 2 * kPairsOfTile - 1) / (2 * kPairsOfTile) * kPairsOfTile;
+  }
+#else
+  static constexpr bool kIsOnTiles = false;
+
   static std::size_t pairs(std::size_t depth) { return (depth + 1) / 2; }
+#endif
 
   // The biases, then for every k or pair of them a half or a whole row of words.
   static std::size_t panel_size(std::size_t depth) { return kPanel * (1 + pairs(depth)); }
@@ -57,10 +70,33 @@ struct Bfloat16 {
       const __m256bh narrow = _mm512_cvtneps_pbh(bits<__m512>(load_some(from + i, depth - i)));
       std::memcpy(to + i / 2, &narrow, sizeof narrow);
     }
+    const std::size_t converted = (depth + kWidth - 1) / kWidth * (kWidth / 2);
+    for (std::size_t pair = converted; pair < pairs(depth); ++pair) to[pair] = 0.0f;
   }
 #else
   static void convert_row(const float* from, std::size_t depth, float* to) {
     std::memcpy(to, from, depth * sizeof(float));
+  }
+#endif
+
+#if defined(__AMX_BF16__)
+  // Of one panel, for any number of rows.
+  static void multiply_on_tiles(const float* rows, std::size_t stride, std::size_t count,
+                                const float* panel, std::size_t depth, bool from_bias,
+                                float* const* c, std::size_t column) {
+    float sums[kRowsOfTiles][kPanel];
+    for (std::size_t first = 0; first < count; first += kRowsOfTiles) {
+      const std::size_t here = smaller(kRowsOfTiles, count - first);
+      finish_writing(rows);
+      multiply_tiles({rows + first * stride, stride, panel + kPanel, pairs(depth)}, here, sums);
+      for (std::size_t r = 0; r < here; ++r) {
+        float* const to = c[first + r] + column;
+        const float* const from = from_bias ? panel : to;
+        for (int v = 0; v < kPanelVectors; ++v) {
+          store(to + v * kWidth, load(from + v * kWidth) + load(sums[r] + v * kWidth));
+        }
+      }
+    }
   }
 #endif
 

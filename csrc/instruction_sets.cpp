@@ -6,6 +6,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -57,6 +61,21 @@ bool has_avxvnni() {
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
 }
 
+// Tiles, and bfloat16 on them. The system gives a process the tiles' registers when it is asked.
+bool has_amx() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kBfloat16 = 1u << 22, kTiles = 1u << 24;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  if ((d & kBfloat16) == 0 || (d & kTiles) == 0) return false;
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
+  static const bool is_given = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return is_given;
+#else
+  return false;
+#endif
+}
+
 bool runs_here(const std::string& name) {
   __builtin_cpu_init();
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -68,7 +87,9 @@ bool runs_here(const std::string& name) {
   if (name == "avx512") return has_avx512;
   const bool has_avx512vnni = has_avx512 && __builtin_cpu_supports("avx512vnni");
   if (name == "avx512vnni") return has_avx512vnni;
-  if (name == "avx512bf16") return has_avx512vnni && __builtin_cpu_supports("avx512bf16");
+  const bool has_avx512bf16 = has_avx512vnni && __builtin_cpu_supports("avx512bf16");
+  if (name == "avx512bf16") return has_avx512bf16;
+  if (name == "amxbf16") return has_avx512bf16 && has_amx();
   return true;
 }
 

@@ -112,7 +112,7 @@ struct Int8 {
 #endif
 
   using Weight = std::int8_t;
-  static constexpr bool kIsScaled = true;
+  static constexpr bool kIsScaled = true, kIsOnTiles = false;
 
   static std::size_t words(std::size_t depth) { return (depth + 3) / 4; }
 

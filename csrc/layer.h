@@ -48,7 +48,7 @@ struct LayerSize {
     return precision == Precision::int8 ? 1 : precision == Precision::bf16 ? 2 : 4;
   }
   // Floats that a row of values takes once it is of a low precision, with its scale and padding.
-  UNROLLED_INLINE static std::size_t low_row(std::size_t depth) { return depth + 8; }
+  UNROLLED_INLINE static std::size_t low_row(std::size_t depth) { return depth + 16; }
   // Which gate of the weights as PyTorch orders them (r, z, n; i, f, g, o) a slot takes.
   UNROLLED_INLINE std::size_t input_gate(std::size_t slot) const {
     return cell == Cell::gru ? (slot + 2) % 3 : slot;

@@ -40,6 +40,13 @@ template <class Product>
 inline void multiply_low_panels(const LowRows& rows, const float* const* panels, std::size_t count,
                                 const bool* from_bias, float* const* c,
                                 const std::size_t* columns) {
+  if constexpr (Product::kIsOnTiles) {
+    for (std::size_t panel = 0; panel < count; ++panel) {
+      Product::multiply_on_tiles(rows.data, rows.stride(), rows.count, panels[panel], rows.depth,
+                                 from_bias[panel], c, columns[panel]);
+    }
+    return;
+  }
   static constexpr LowMultiply beside[] = {
       Product::template multiply<1, 1>, Product::template multiply<1, 2>,
       Product::template multiply<1, 3>, Product::template multiply<1, 4>};

@@ -28,6 +28,7 @@ KERNELS = ("kernels.cpp", "layer_forward.cpp", "layer_backward.cpp", "attention.
 FORWARD_ONLY = ("layer_forward.cpp",)
 AVX2 = ["-mavx2", "-mfma"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"]
+BF16 = [*AVX512, "-mavx512vnni", "-mavx512bf16"]
 
 needs_x86 = pytest.mark.skipif(
     shutil.which("g++") is None or platform.machine() != "x86_64",
@@ -59,7 +60,8 @@ X86 = (
     IsaBuild("avxvnni", [*AVX2, "-mavxvnni"], "avx2"),
     IsaBuild("avx512", AVX512),
     IsaBuild("avx512vnni", [*AVX512, "-mavx512vnni"], "avx512"),
-    IsaBuild("avx512bf16", [*AVX512, "-mavx512vnni", "-mavx512bf16"], "avx512"),
+    IsaBuild("avx512bf16", BF16, "avx512"),
+    IsaBuild("amxbf16", [*BF16, "-mamx-tile", "-mamx-bf16"], "avx512"),
 )
 NEON = (IsaBuild("neon"), IsaBuild("neondot", ["-march=armv8.2-a+dotprod"], "neon"))
 

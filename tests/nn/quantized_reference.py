@@ -13,6 +13,8 @@ from unrolled.grid import StateGrid
 
 Array = Any
 
+ROUNDING = ("avx512bf16", "amxbf16")  # instruction sets that round the values to bfloat16, too
+
 
 def bfloat16(values: Array) -> Array:
     """Float32 rounded to bfloat16, ties to even, as float64."""
@@ -24,7 +26,7 @@ def bfloat16(values: Array) -> Array:
 def product(values: Array, weight: Array, scale: Array | None, isa: str) -> Array:
     """Values (batch, depth) float32 times a weight (columns, depth) of a low precision."""
     if scale is None:
-        exact = bfloat16(values) if isa == "avx512bf16" else values.astype(np.float64)
+        exact = bfloat16(values) if isa in ROUNDING else values.astype(np.float64)
         return exact @ weight.astype(np.float64).T
     largest = np.abs(values).max(axis=1, initial=0).astype(np.float32)
     with np.errstate(divide="ignore"):

@@ -53,10 +53,14 @@ void multiply_add(long rounds) {
   kept = total[0];
 }
 
-void read(const std::vector<float>& values, long rounds) {
+struct alignas(64) Line {  // of a cache
+  float values[16] = {};
+};
+
+void read(const std::vector<Line>& lines, long rounds) {
   Vector sums[kChains]{};
-  const auto* from = reinterpret_cast<const Vector*>(values.data());
-  const std::size_t count = values.size() / kWidth / kChains * kChains;
+  const auto* from = reinterpret_cast<const Vector*>(lines.data());
+  const std::size_t count = lines.size() * sizeof(Line) / sizeof(Vector) / kChains * kChains;
   for (long round = 0; round < rounds; ++round) {
     for (std::size_t i = 0; i < count; i += kChains) {
       for (int chain = 0; chain < kChains; ++chain) sums[chain] += from[i + chain];
@@ -78,7 +82,7 @@ double best(const Measure& measure) {
 }
 
 double read_rate(int threads, std::size_t bytes) {
-  std::vector<std::vector<float>> values(threads, std::vector<float>(bytes / sizeof(float), 1.0f));
+  std::vector<std::vector<Line>> values(threads, std::vector<Line>(bytes / sizeof(Line)));
   const long rounds = static_cast<long>((std::size_t{1} << 30) / bytes);
   return best([&] {
     const double seconds = seconds_of(threads, [&](int number) { read(values[number], rounds); });

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 #include "layer.h"
@@ -55,11 +56,14 @@ inline void pack(const float* weight, const float* bias, std::size_t columns, st
 }
 
 // What is read after a block, and is fetched meanwhile: the cache that all cores share may be too
-// slow to be waited for. Three lines for every four k, `step` bytes from those before.
+// slow to be waited for. For every so many k some lines, `step` bytes from those before: of panels
+// of AVX-512 a part only, where there are fewer than 36 rows.
 struct Ahead {
-  const char* from;
+  std::uintptr_t from;  // not a pointer: it may lie behind the last panel
   std::size_t step;
 };
+
+inline constexpr int kLinesAhead = 3, kTogether = 4;
 
 // Panels side by side for some rows: c = start + a W, where `starts` has a row of every panel for
 // each row. With one row a single panel would wait for its own additions; several make enough of
@@ -99,14 +103,14 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
     }
   };
   std::size_t k = 0;
-  for (; k + 4 <= depth; k += 4) {
+  for (; k + kTogether <= depth; k += kTogether) {
     if constexpr (Rows > 1) {
       UNROLLED_UNROLL
-      for (int line = 0; line < 3; ++line) __builtin_prefetch(ahead.from + 64 * line, 0, 2);
+      for (int line = 0; line < kLinesAhead; ++line) fetch(ahead.from + kLine * line);
       ahead.from += ahead.step;
     }
     UNROLLED_UNROLL
-    for (int more = 0; more < 4; ++more) add(k + more);
+    for (int more = 0; more < kTogether; ++more) add(k + more);
   }
   for (; k < depth; ++k) add(k);
   UNROLLED_UNROLL
@@ -153,9 +157,9 @@ inline void multiply_panel(const float* const* a, std::size_t rows, const float*
     for (std::size_t r = 0; r < here; ++r) {
       starts[r] = bias != nullptr ? bias : c[first + r] + column;
     }
-    const char* next = reinterpret_cast<const char*>(weights + end) + block * share;
+    const auto next = reinterpret_cast<std::uintptr_t>(weights + end) + block * share;
     blocks[here - 1](a + first, &weights, depth, starts, c + first, &column,
-                     {next, depth == 0 ? 0 : 4 * share / depth});
+                     {next, depth == 0 ? 0 : kTogether * share / depth});
   }
 }
 

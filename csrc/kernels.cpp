@@ -35,7 +35,9 @@ void hash(const void* bytes, std::size_t count, std::uint32_t* lanes) {
   Lanes now;  // in registers, or each step would wait for the memory of the one before it
   std::memcpy(&now, lanes, sizeof now);
   for (; count >= kAtOnce; count -= kAtOnce, from += kAtOnce) {
-    for (std::size_t i = 0; i < kAtOnce; i += 64) __builtin_prefetch(from + kAhead + i, 0, 2);
+    for (std::size_t i = 0; i < kAtOnce; i += kLine) {
+      fetch(reinterpret_cast<std::uintptr_t>(from) + kAhead + i);
+    }
     mix(from, now);
   }
   if (count > 0) {

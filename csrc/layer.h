@@ -127,7 +127,7 @@ struct Forward {
   float *h_n, *c_n;
   float* gates;     // rows of the slice, or of what is computed together: a block, or some turns
   bool keep_gates;  // whether a row is kept for each real step
-  std::size_t rows_at_once;            // of several turns together, if they have no more
+  std::size_t rows_at_once;            // as many turns are computed together as have no more rows
   std::size_t first_panel, end_panel;  // which units are this task's
   Progress* done;
   const Progress* beside;  // all tasks that share the units, if there are several

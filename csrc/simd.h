@@ -43,6 +43,13 @@ inline Vector load(const float* from) {
   return value;
 }
 
+inline constexpr std::size_t kLine = 64;  // of a cache
+
+// Into the second cache, from wherever it is; it need not be memory at all.
+inline void fetch(std::uintptr_t address) {
+  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
+}
+
 inline void store(float* to, Vector value) { std::memcpy(to, &value, sizeof value); }
 
 // The first `count` elements; the others are 0.
@@ -70,13 +77,13 @@ inline To bits(From value) {
 }
 
 #if defined(__AVX512F__)
-inline constexpr __mmask16 all = 0xffff;  // GCC 12 warns of the forms without a mask
+inline constexpr __mmask16 kAll = 0xffff;  // GCC 12 warns of the forms without a mask
 #endif
 
 // NaN passes both.
 inline Vector at_most(float bound, Vector x) {
 #if defined(__AVX512F__)
-  return bits<Vector>(_mm512_maskz_min_ps(all, _mm512_set1_ps(bound), bits<__m512>(x)));
+  return bits<Vector>(_mm512_maskz_min_ps(kAll, _mm512_set1_ps(bound), bits<__m512>(x)));
 #else
   const Vector bounds = broadcast(bound);
   return bounds < x ? bounds : x;
@@ -85,7 +92,7 @@ inline Vector at_most(float bound, Vector x) {
 
 inline Vector at_least(float bound, Vector x) {
 #if defined(__AVX512F__)
-  return bits<Vector>(_mm512_maskz_max_ps(all, _mm512_set1_ps(bound), bits<__m512>(x)));
+  return bits<Vector>(_mm512_maskz_max_ps(kAll, _mm512_set1_ps(bound), bits<__m512>(x)));
 #else
   const Vector bounds = broadcast(bound);
   return bounds > x ? bounds : x;

@@ -113,11 +113,13 @@ PackedWeights::PackedWeights(const StackSize& size, const KernelTable& kernels) 
   for (const std::size_t start : starts) rows_.push_back({memory_.get() + start});
 }
 
-void clear_padding(const Batch& batch, const Grid<float>& grid, std::size_t size, Crew& crew) {
+void clear_padding(const Batch& batch, const std::vector<Steps>& all, Crew& crew) {
   if (batch.rows() == batch.steps() * batch.samples()) return;
-  crew.run(batch.samples(), [&](std::size_t sample) {
+  crew.run(all.size() * batch.samples(), [&](std::size_t number) {
+    const std::size_t sample = number % batch.samples();
+    const Steps& steps = all[number / batch.samples()];
     for (std::size_t step = batch.length(sample); step < batch.steps(); ++step) {
-      std::fill_n(grid.at(step, sample), size, 0.0f);
+      std::fill_n(steps.grid.at(step, sample), steps.size, 0.0f);
     }
   });
 }
@@ -249,6 +251,9 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
   const std::size_t panels = stack.panels();
   const bool is_wavefront = size.layers > 1 && directions == 1 && slices * parts < crew.size();
   const std::size_t count = size.rows() * slices * parts;
+  // Parts of a layer wait for each other at every step, so each has a thread, and that of the layer
+  // above has the same: its weights are in the cache of that core from the run before.
+  chains_ = parts > 1 ? count / size.layers : count;
   tasks_.resize(count, Forward{});
   done_ = std::vector<Progress>(count);
   from_.resize(count);
@@ -325,14 +330,20 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
 
 void ForwardPlan::run(Crew& crew) {
   for (Progress& done : done_) done.turns.store(0, std::memory_order_relaxed);
-  crew.run(tasks_.size(), [&](std::size_t number) { kernels_.run_forward(tasks_[number]); });
+  crew.run(chains_, [&](std::size_t chain) {
+    for (std::size_t number = chain; number < tasks_.size(); number += chains_) {
+      kernels_.run_forward(tasks_[number]);
+    }
+  });
 }
 
 void Stack::forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
                     Crew& crew) const {
   ForwardPlan(*this, weights, batch, run, crew).run(crew);
-  for (const Grid<float>& grid : run.outputs) clear_padding(batch, grid, size_.output(), crew);
-  for (const Grid<float>& grid : run.cells) clear_padding(batch, grid, size_.units, crew);
+  std::vector<Steps> all;
+  for (const Grid<float>& grid : run.outputs) all.push_back({grid, size_.output()});
+  for (const Grid<float>& grid : run.cells) all.push_back({grid, size_.units});
+  clear_padding(batch, all, crew);
 }
 
 }  // namespace unrolled

@@ -88,7 +88,7 @@ struct StackForward {
   float *h_n, *c_n;
   std::vector<Grid<float>> cells;  // of each row of hidden_state; empty where not wanted
   std::vector<float*> gates;       // likewise
-  // Steps that are padding are 0 in outputs and cells.
+  // `Stack::forward` makes the steps 0 that are padding, in outputs and cells.
 };
 
 struct StackBackward {
@@ -105,8 +105,14 @@ struct StackBackward {
 
 class Stack;
 
-// Makes `size` values of every step 0 that is padding, which a run leaves as it is.
-void clear_padding(const Batch& batch, const Grid<float>& grid, std::size_t size, Crew& crew);
+// Values of every step and sample, `size` of each.
+struct Steps {
+  Grid<float> grid;
+  std::size_t size;
+};
+
+// Makes the steps 0 that are padding: kernels leave them as they are.
+void clear_padding(const Batch& batch, const std::vector<Steps>& all, Crew& crew);
 
 using Hash = std::array<std::uint32_t, kHashLanes>;
 
@@ -149,6 +155,7 @@ class ForwardPlan {
 
  private:
   const KernelTable& kernels_;
+  std::size_t chains_ = 0;  // of tasks that one thread runs one after the other
   std::vector<Forward> tasks_;
   std::vector<Progress> done_;
   std::vector<Aligned<float>> floats_;

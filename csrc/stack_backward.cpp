@@ -7,12 +7,11 @@
 #include <iterator>
 
 #include "stack.h"
+#include "weight_gradients.h"
 
 namespace unrolled {
 
 namespace {
-
-using Job = std::function<void()>;
 
 // Rows whose gradients of the gates are held at once, at least: enough that a product over them
 // reads the weights' gradients seldom, few enough that they are a small part of what a run saved.
@@ -38,7 +37,7 @@ std::vector<Stretch> stretches_of(const Batch& batch) {
 // Gradients of one direction over a stretch, from the recurrence to the products of the weights.
 struct Held {
   Aligned<float> gates, projected, raw;
-  std::vector<const float*> gate_rows, x, h_before, projected_rows, raw_rows;
+  GradientRows rows;
 };
 
 // One backward run, and all that it needs in memory.
@@ -59,8 +58,11 @@ class Descent {
 
   void run() {
     const std::vector<Stretch> stretches = stretches_of(batch_);
-    if (run_.grad_x.data != nullptr) clear_padding(batch_, run_.grad_x, size_.input, crew_);
-    if (stretches.empty()) clear_gradients();
+    if (run_.grad_x.data != nullptr) clear_padding(batch_, {{run_.grad_x, size_.input}}, crew_);
+    for (std::size_t row = 0; stretches.empty() && row < size_.rows(); ++row) {
+      const WeightGradients gradients = weights_of(row, false);
+      if (gradients.to.input != nullptr) gradients.clear();
+    }
     std::vector<Job> left = packings(size_.layers - 1);
     do_all(left);
     left.clear();
@@ -88,23 +90,6 @@ class Descent {
   }
 
  private:
-  // What no row adds to.
-  void clear_gradients() const {
-    for (std::size_t row = 0; row < size_.rows(); ++row) {
-      const Gradients& to = run_.gradients[row];
-      if (to.input == nullptr) continue;
-      const LayerSize size = size_.layer(row / size_.directions);
-      const std::size_t gates = size.gates() * size.units;
-      std::fill_n(to.input, gates * size.input, 0.0f);
-      std::fill_n(to.state, gates * size.state(), 0.0f);
-      if (to.input_bias != nullptr) {
-        std::fill_n(to.input_bias, gates, 0.0f);
-        std::fill_n(to.state_bias, gates, 0.0f);
-      }
-      if (to.projection != nullptr) std::fill_n(to.projection, size.projected * size.units, 0.0f);
-    }
-  }
-
   float* floats(std::size_t count) {
     memory_.push_back(aligned<float>(count));
     return memory_.back().get();
@@ -278,31 +263,20 @@ class Descent {
     do_all(jobs);
   }
 
+  WeightGradients weights_of(std::size_t row, bool add) const {
+    return {kernels_, size_.layer(row / size_.directions), run_.gradients[row], add};
+  }
+
   // The first stretch writes them, the others add to them.
   std::vector<Job> weight_gradients(std::size_t layer, const Stretch& stretch) {
-    const LayerSize size = size_.layer(layer);
-    const bool add = stretch.end < batch_.turns();
     std::vector<Job> jobs;
     for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-      const Gradients& to = run_.gradients[row_of(layer, direction)];
-      if (to.input == nullptr) continue;
+      const WeightGradients gradients =
+          weights_of(row_of(layer, direction), stretch.end < batch_.turns());
+      if (gradients.to.input == nullptr) continue;
       Held& held = held_[now_][direction];
       collect_rows(held, layer, direction, stretch);
-      for (std::size_t slot = 0; slot < size.gates(); ++slot) {
-        add_product(jobs, held.gate_rows, slot * slot_, held.x, size.units, size.input,
-                    to.input + size.input_gate(slot) * size.units * size.input, add);
-      }
-      for (std::size_t slot = size.first_state_slot(); slot < size.slots(); ++slot) {
-        add_product(jobs, held.gate_rows, slot * slot_, held.h_before, size.units, size.state(),
-                    to.state + size.state_gate(slot) * size.units * size.state(), add);
-      }
-      if (size.projected != 0) {
-        add_product(jobs, held.projected_rows, 0, held.raw_rows, size.projected, size.units,
-                    to.projection, add);
-      }
-      if (to.input_bias != nullptr) {
-        jobs.push_back([=, this, &held] { bias_gradients(size, held.gate_rows, to, add); });
-      }
+      gradients.append_jobs(held.rows, jobs);
     }
     return jobs;
   }
@@ -316,62 +290,16 @@ class Descent {
     batch_.for_each_row(
         stretch.first, stretch.end, [&](std::size_t sample, std::size_t turn, std::size_t number) {
           const std::size_t at = number - stretch.first_row;
-          held.gate_rows.push_back(held.gates.get() + at * row_size(layer));
-          held.x.push_back(x.at(batch_.step(sample, turn, reverse), sample));
-          held.h_before.push_back(turn == 0 ? h0 + sample * size_.state()
-                                            : h.at(batch_.step(sample, turn - 1, reverse), sample));
+          held.rows.gates.push_back(held.gates.get() + at * row_size(layer));
+          held.rows.x.push_back(x.at(batch_.step(sample, turn, reverse), sample));
+          held.rows.h_before.push_back(turn == 0
+                                           ? h0 + sample * size_.state()
+                                           : h.at(batch_.step(sample, turn - 1, reverse), sample));
           if (size_.projected != 0) {
-            held.projected_rows.push_back(held.projected.get() + at * size_.state());
-            held.raw_rows.push_back(held.raw.get() + at * slot_);
+            held.rows.projected.push_back(held.projected.get() + at * size_.state());
+            held.rows.raw.push_back(held.raw.get() + at * slot_);
           }
         });
-  }
-
-  static std::vector<const float*> shifted(const std::vector<const float*>& rows,
-                                           std::size_t offset) {
-    std::vector<const float*> moved(rows);
-    for (const float*& row : moved) row += offset;
-    return moved;
-  }
-
-  // weight (columns, depth) = the sum of outer products, perhaps added to it, in jobs of some
-  // columns and, so that the values stay in the cache of a core, some of the depth.
-  void add_product(std::vector<Job>& jobs, const std::vector<const float*>& grads,
-                   std::size_t offset, const std::vector<const float*>& values, std::size_t columns,
-                   std::size_t depth, float* weight, bool add) const {
-    constexpr std::size_t columns_at_once = 256, depth_at_once = 512;
-    for (std::size_t column = 0; column < columns; column += columns_at_once) {
-      for (std::size_t first = 0; first < depth; first += depth_at_once) {
-        const std::size_t columns_here = std::min(columns_at_once, columns - column);
-        const std::size_t depth_here = std::min(depth_at_once, depth - first);
-        jobs.push_back([=, this, &grads, &values] {
-          const Aligned<float> scratch =
-              aligned<float>(kernels_.weight_gradient_scratch(depth_here));
-          kernels_.weight_gradient(
-              shifted(grads, offset + column).data(), shifted(values, first).data(), values.size(),
-              columns_here, depth_here, scratch.get(), weight + column * depth + first, depth, add);
-        });
-      }
-    }
-  }
-
-  static void put(const float* values, std::size_t count, float* to, bool add) {
-    for (std::size_t i = 0; i < count; ++i) to[i] = add ? to[i] + values[i] : values[i];
-  }
-
-  void bias_gradients(const LayerSize& size, const std::vector<const float*>& gates,
-                      const Gradients& to, bool add) const {
-    std::vector<float> sums(slot_ * size.slots());
-    kernels_.bias_gradient(gates.data(), gates.size(), sums.size(), sums.data());
-    for (std::size_t slot = 0; slot < size.slots(); ++slot) {
-      const float* from = sums.data() + slot * slot_;
-      if (slot < size.gates()) {
-        put(from, size.units, to.input_bias + size.input_gate(slot) * size.units, add);
-      }
-      if (slot >= size.first_state_slot()) {
-        put(from, size.units, to.state_bias + size.state_gate(slot) * size.units, add);
-      }
-    }
   }
 
   const StackSize& size_;

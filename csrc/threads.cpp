@@ -9,6 +9,7 @@
 #include <exception>
 #include <mutex>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -31,10 +32,10 @@ struct Job {
   std::mutex failing;
   std::exception_ptr failure;  // the first
 
-  void work() {
-    for (;;) {
-      const std::size_t mine = next.fetch_add(1, std::memory_order_relaxed);
-      if (mine >= count) return;
+  std::size_t take_next() { return next.fetch_add(1, std::memory_order_acq_rel); }
+
+  void work_from(std::size_t mine) {
+    for (; mine < count; mine = take_next()) {
       try {
         (*task)(mine);
       } catch (...) {
@@ -53,14 +54,15 @@ void wait_for_others(const Job& job, const std::function<void()>* waiting) {
   }
 }
 
-// A job in a parallel region of PyTorch's threads. What they did last may have been an operator of
-// PyTorch, after which they wait for more without sleeping, and would take the time of others.
+// A job in a parallel region of PyTorch's threads.
 class Region {
  public:
   Region(const OpenMp& openmp, Job& job, std::size_t threads, const std::function<void()>* waiting)
-      : openmp_(openmp), job_(job), threads_(threads), waiting_(waiting) {}
+      : openmp_(openmp), job_(job), threads_(threads), waiting_(waiting) {
+    job_.next.store(threads, std::memory_order_relaxed);
+  }
 
-  // Whether it was done: not if PyTorch has fewer threads to give.
+  // Whether it was done: not if fewer threads were given this time.
   bool run() {
     openmp_.parallel([](void* region) { static_cast<Region*>(region)->take_part(); }, this,
                      static_cast<unsigned>(threads_), 0);
@@ -68,15 +70,18 @@ class Region {
   }
 
  private:
+  // Every thread begins with the task of its number, so that it finds in the cache of its core what
+  // it read when the same was run before.
   void take_part() {
     if (std::cmp_less(openmp_.threads_of_region(), threads_)) return;
-    if (openmp_.number_of_thread() == 0) {
-      job_.work();
+    const auto number = static_cast<std::size_t>(openmp_.number_of_thread());
+    if (number == 0) {
+      job_.work_from(0);
       wait_for_others(job_, waiting_);
       is_done_ = true;
     } else {
       job_.working.fetch_add(1, std::memory_order_relaxed);
-      job_.work();
+      job_.work_from(number);
       job_.working.fetch_sub(1, std::memory_order_acq_rel);
     }
   }
@@ -96,7 +101,8 @@ class Pool {
   bool take(std::size_t helpers) {
     std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner.owns_lock()) return false;
-    if (openmp_of_torch() == nullptr && !make_workers(helpers)) return false;
+    openmp_ = openmp_of_torch(helpers + 1);
+    if (openmp_ == nullptr && !make_workers(helpers)) return false;
     owner.release();
     return true;
   }
@@ -106,9 +112,13 @@ class Pool {
   void run(std::size_t count, std::size_t helpers, const std::function<void(std::size_t)>& task,
            const std::function<void()>* waiting) {
     Job job(task, count);
-    const OpenMp* openmp = openmp_of_torch();
-    if (openmp == nullptr || !Region(*openmp, job, helpers + 1, waiting).run()) {
-      if (!make_workers(helpers)) throw std::runtime_error("no more threads can be made");
+    if (openmp_ == nullptr || !Region(*openmp_, job, helpers + 1, waiting).run()) {
+      if (!make_workers(helpers)) {
+        throw std::runtime_error("PyTorch had " + std::to_string(helpers + 1) +
+                                 " threads before and has fewer now, and the system gives no " +
+                                 "more; set fewer with torch.set_num_threads");
+      }
+      job.next.store(0, std::memory_order_relaxed);
       run(job, helpers, waiting);
     }
     if (job.failure) std::rethrow_exception(job.failure);
@@ -134,7 +144,7 @@ class Pool {
       generation_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
-    job.work();
+    job.work_from(job.take_next());
     {
       // Who has not begun by now is not waited for.
       const std::lock_guard lock(mutex_);
@@ -160,12 +170,13 @@ class Pool {
         if (job == nullptr) continue;
         job->working.fetch_add(1, std::memory_order_relaxed);
       }
-      job->work();
+      job->work_from(job->take_next());
       job->working.fetch_sub(1, std::memory_order_acq_rel);
     }
   }
 
   std::mutex owner_, mutex_;
+  const OpenMp* openmp_ = nullptr;  // of who has taken it
   std::condition_variable wake_;
   std::atomic<std::size_t> generation_{0};
   Job* job_ = nullptr;
@@ -185,7 +196,6 @@ Pool& the_pool() {
     // old pool behind and makes one when it needs it.
     pthread_atfork([] { making.lock(); }, [] { making.unlock(); },
                    [] {
-                     forget_openmp_of_torch();
                      pool = nullptr;
                      making.unlock();
                    });

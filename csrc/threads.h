@@ -1,4 +1,5 @@
-// The worker pool: threads that spin for a moment after their work and then sleep.
+// The threads beside the one that calls: PyTorch's own where it is loaded, or a pool of workers,
+// which spin for a moment after their work and then sleep.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +9,8 @@ namespace unrolled {
 
 class Pool;
 
-// The caller and, as long as the object lives, the workers beside it. While another caller has
-// the workers, or none can be made, the caller is alone. After a fork the child has workers of its
+// The caller and, as long as the object lives, the threads beside it. While another caller has
+// such, or no worker can be made, the caller is alone. After a fork the child has workers of its
 // own.
 class Crew {
  public:

@@ -17,6 +17,7 @@ SHARED = (
     "instruction_sets.cpp",
     "stack.cpp",
     "stack_backward.cpp",
+    "weight_gradients.cpp",
     "threads.cpp",
     "openmp.cpp",
     "attention_decoder.cpp",
@@ -89,7 +90,7 @@ class Build:
         objects = self._compiled(SHARED)
         for name in names:
             source = HERE / f"{name}.cpp"
-            self._call(*self._plain, source, *objects, "-pthread", "-o", self.folder / name)
+            self._call(*self._plain, source, *objects, "-pthread", "-ldl", "-o", self.folder / name)
         return [self.folder / name for name in names]
 
     def module(self, *besides: str, linked: Sequence[str] = ()) -> Path:
@@ -108,7 +109,7 @@ class Build:
         objects = self._compiled([*SHARED, *BINDINGS], "-fPIC", *headers)
         ours = [HERE / f"{name}.cpp" for name in besides]
         target = self.folder / "_native.so"
-        parts = [*ours, *objects, nanobind_object, "-shared", "-fPIC", "-pthread", "-o", target]
+        parts = [*ours, *objects, nanobind_object, "-shared", "-fPIC", "-pthread", "-ldl", "-o", target]
         self._call(*self._plain, *parts, *linked)
         return target
 

@@ -260,7 +260,9 @@ WITHOUT_END = textwrap.dedent("""
 
     # Whoever runs in the background may have been started with the signal ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threads, limits = int(sys.argv[2]), np.array([int(limit) for limit in sys.argv[3:]])
+    if sys.argv[2] == "torch":
+        import torch  # whose threads are taken then
+    threads, limits = int(sys.argv[3]), np.array([int(limit) for limit in sys.argv[4:]])
     bias = DECODER.vocabulary_bias.copy()
     bias[2] = -1e9
     found()  # so that nothing is loaded any more once it counts
@@ -287,10 +289,11 @@ WITHOUT_END = textwrap.dedent("""
 @pytest.mark.parametrize(
     ("threads", "limits"), [(1, (2**28, 5)), (2, (2**28, 2**28)), (2, (5000, 2**28))]
 )
-def test_ctrl_c_is_heard(threads: int, limits: tuple[int, int]) -> None:
+@pytest.mark.parametrize("threads_of", ["torch", "ourselves"])
+def test_ctrl_c_is_heard(threads: int, limits: tuple[int, int], threads_of: str) -> None:
     folder = str(Path(__file__).parent)
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_END, folder, str(threads), *map(str, limits)],
+        [sys.executable, "-c", WITHOUT_END, folder, threads_of, str(threads), *map(str, limits)],
         capture_output=True,
         text=True,
         timeout=60,

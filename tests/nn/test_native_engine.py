@@ -3,8 +3,11 @@
 import copy
 import os
 import signal
+import subprocess
+import sys
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -614,6 +617,111 @@ def test_python_threads_may_run_one_layer_at_once() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_threads_that_see_no_lower_layers_do_not_share_their_memory() -> None:
+    layer = make("gru", 8, 16, 3)
+    x = torch.randn(6, 2, 8)
+    with torch.no_grad():
+        expected = layer(x)[0]
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        with torch.no_grad():
+            wrong.extend(number for _ in range(2000) if not torch.equal(layer(x)[0], expected))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not wrong
+
+
+def test_a_run_may_be_longer_or_shorter_than_the_one_before() -> None:
+    layer = make("lstm", 8, 16, 2)
+    x = torch.randn(40, 3, 8)
+    with torch.no_grad():
+        expected = [layer.unroll(x[:steps]).output for steps in (20, 3, 40)]
+        for steps, output in zip((20, 3, 40), expected, strict=True):
+            assert torch.equal(layer(x[:steps])[0], output)
+
+
+@pytest.fixture
+def poisoned() -> Iterator[None]:
+    """New tensors are full of NaN."""
+    torch.use_deterministic_algorithms(True)
+    assert torch.empty(3).isnan().all()
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_all_of_what_is_returned_is_written(kind: str, bidirectional: bool) -> None:
+    layer = make(kind, 5, 9, 2, bidirectional=bidirectional)
+    for lengths in ([], [1], [3, 7, 1, 7, 2], [1 + sample % 9 for sample in range(70)]):
+        x = torch.randn(11, len(lengths), 5, requires_grad=True)
+        grid = layer.unroll(x, lengths=lengths)
+        found = [grid.hidden, *([] if grid.cell is None else [grid.cell])]
+        found += torch.autograd.grad(sum(v.sum() for v in found), [x, *layer.parameters()])
+        assert not any(bool(tensor.isnan().any()) for tensor in found)
+        with torch.no_grad():
+            output = layer(x, lengths=lengths)[0]
+            assert torch.equal(output, grid.output)
+            assert not any(output[length:, at].any() for at, length in enumerate(lengths))
+    layer.requires_grad_(False)
+    layer.weight_hh_l0.requires_grad_()
+    layer(x, lengths=lengths)[0].sum().backward()
+    assert layer.weight_hh_l0.grad.isfinite().all()
+
+
+RUNS_ONCE = """
+import os, signal, torch
+from unrolled import nn
+torch.set_num_threads(2)
+layer, x = nn.GRU(8, 33, 2, bidirectional=True), torch.randn(20, 14, 8)
+signal.alarm(60)
+expected = torch.exp(torch.zeros(1000, 1000))  # by all threads of PyTorch
+if os.environ["FORKS"] == "yes":
+    child = os.fork()
+    if child:
+        raise SystemExit(os.waitpid(child, 0)[1] != 0)
+layer(x)[0].sum().backward()
+with torch.no_grad():
+    expected = layer(x)[0]
+    torch.set_num_threads(1)
+    print(torch.equal(layer(x)[0], expected), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"FORKS": "yes"},
+        {"FORKS": "no"},
+        {"FORKS": "no", "OMP_THREAD_LIMIT": "1"},
+        {"FORKS": "no", "OMP_DYNAMIC": "true"},
+        {"FORKS": "no", "OMP_WAIT_POLICY": "PASSIVE"},
+    ],
+)
+def test_threads_are_found_whatever_pytorch_has(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", RUNS_ONCE],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -9,9 +9,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import unrolled
 from unrolled import nn
+from unrolled.kernels import why_unavailable
 from unrolled.nn import _torch_engine
 
 NAMES = st.sampled_from(["RNN", "relu", "GRU", "LSTM"])
+ENGINES = ["torch", "reference", *([] if why_unavailable() else ["native"])]
 
 
 def make(name: str, layers: int = 2, dtype: torch.dtype = torch.float32, **extra: object):
@@ -28,7 +30,7 @@ def flat(result: tuple) -> list[Tensor]:
 @settings(max_examples=40)
 @given(
     name=NAMES,
-    engine=st.sampled_from(["torch", "reference"]),
+    engine=st.sampled_from(ENGINES),
     lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5),
     extra_steps=st.integers(0, 3),
     rubbish=st.sampled_from([float("nan"), float("inf"), 1e30, -3.0]),
@@ -51,12 +53,14 @@ def test_a_sample_is_the_same_alone(
             alone, *alone_states = flat(layer(x[:length, sample]))
             torch.testing.assert_close(output[:length, sample], alone, rtol=1e-6, atol=1e-6)
             assert not output[length:, sample].any()
+            for states_of in (grid.hidden, grid.cell):
+                assert states_of is None or not states_of[:, :, length:, sample].any()
             for state, alone_state in zip(states, alone_states, strict=True):
                 torch.testing.assert_close(state[:, sample], alone_state, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["RNN", "relu", "GRU", "LSTM"])
-@pytest.mark.parametrize("engine", ["torch", "reference"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_rubbish_in_the_padding_reaches_no_gradient(name: str, engine: str) -> None:
     layer = make(name)
     x = torch.randn(60, 2, 3)

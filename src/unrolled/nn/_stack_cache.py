@@ -18,7 +18,7 @@ _MOST_KEPT = 1 << 24  # bytes
 
 
 class CompiledStack:
-    """A compiled stack, and NumPy's view of the weights that it ran with last.
+    """A compiled stack, NumPy's view of the weights that it ran with last, and memory to run in.
 
     Args:
         shape: the stack.
@@ -29,7 +29,7 @@ class CompiledStack:
         self.compiled: Any = recurrent_stack(shape, precision)
         self._num_rows = shape.num_rows
         self._output_size = shape.output_size
-        self._room = np.empty(0, np.float32)
+        self._rooms: list[np.ndarray] = []
         self._last: tuple[list[Any], Rows] = ([], [])
 
     def threads(self, steps: int, batch: int) -> int:
@@ -56,8 +56,10 @@ class CompiledStack:
         count = math.prod(shape)
         if count == 0:
             return np.empty(shape, np.float32)
-        # Whoever runs it from another thread meanwhile finds none.
-        room, self._room = self._room, np.empty(0, np.float32)
+        try:
+            room = self._rooms.pop()  # which no other thread gets then
+        except IndexError:
+            room = np.empty(count, np.float32)
         if room.size < count:
             room = np.empty(count, np.float32)
         return room[:count].reshape(shape)
@@ -69,8 +71,8 @@ class CompiledStack:
             room: that memory.
         """
         whole = room if room.base is None else room.base
-        if 0 < whole.nbytes <= _MOST_KEPT:
-            self._room = whole
+        if not self._rooms and 0 < whole.nbytes <= _MOST_KEPT:
+            self._rooms.append(whole)
 
     def arrays(self, weights: Sequence[Tensor]) -> Rows:
         """The weights of each row as the compiled stack takes them, in a third of a tensor's time.

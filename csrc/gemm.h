@@ -128,36 +128,35 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
 using Accumulate = void (*)(const float* const*, const float* const*, std::size_t,
                             const float* const*, float* const*, const std::size_t*, Ahead);
 
-// One row and several panels: c += a W, or c = bias + a W where a panel has one.
-inline void multiply_row(const float* const* a, const float* const* weights, std::size_t panels,
-                         std::size_t depth, const float* const* biases, float* const* c,
+// One row and up to four panels: c += a W, or c = bias + a W.
+inline void multiply_row(const float* const* a, const float* const* panels, std::size_t count,
+                         std::size_t depth, const bool* from_bias, float* const* c,
                          const std::size_t* columns) {
   static constexpr Accumulate beside[] = {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>,
                                           accumulate<1, 4>};
-  const float* starts[4];
-  for (std::size_t p = 0; p < panels; ++p) {
-    starts[p] = biases[p] != nullptr ? biases[p] : c[0] + columns[p];
+  const float *weights[4], *starts[4];
+  for (std::size_t p = 0; p < count; ++p) {
+    weights[p] = panels[p] + kPanel;
+    starts[p] = from_bias[p] ? panels[p] : c[0] + columns[p];
   }
-  beside[panels - 1](a, weights, depth, starts, c, columns, {});
+  beside[count - 1](a, weights, depth, starts, c, columns, {});
 }
 
 // One panel for any number of rows: c[row] + column += a[row] W, or bias + a[row] W. In blocks of
 // about the same size, since a small one takes as long to read the weights.
-inline void multiply_panel(const float* const* a, std::size_t rows, const float* weights,
-                           std::size_t depth, const float* bias, float* const* c,
-                           std::size_t column) {
+inline void multiply_panel(const float* const* a, std::size_t rows, const float* panel,
+                           std::size_t depth, bool from_bias, float* const* c, std::size_t column) {
   static_assert(kRows == kRowsInRegisters && kRows == 6);
   static constexpr Accumulate blocks[] = {accumulate<1, 1>, accumulate<2, 1>, accumulate<3, 1>,
                                           accumulate<4, 1>, accumulate<5, 1>, accumulate<6, 1>};
-  const std::size_t count = (rows + kRows - 1) / kRows, end = depth * kPanel;
-  const std::size_t share = count == 0 ? 0 : end * sizeof(float) / count;
+  const float* const weights = panel + kPanel;
+  const std::size_t count = (rows + kRows - 1) / kRows, bytes = depth * kPanel * sizeof(float);
+  const std::size_t share = count == 0 ? 0 : bytes / count;
   for (std::size_t block = 0; block < count; ++block) {
     const std::size_t first = rows * block / count, here = rows * (block + 1) / count - first;
     const float* starts[kRows];
-    for (std::size_t r = 0; r < here; ++r) {
-      starts[r] = bias != nullptr ? bias : c[first + r] + column;
-    }
-    const auto next = reinterpret_cast<std::uintptr_t>(weights + end) + block * share;
+    for (std::size_t r = 0; r < here; ++r) starts[r] = from_bias ? panel : c[first + r] + column;
+    const auto next = reinterpret_cast<std::uintptr_t>(weights) + bytes + block * share;
     blocks[here - 1](a + first, &weights, depth, starts, c + first, &column,
                      {next, depth == 0 ? 0 : kTogether * share / depth});
   }
@@ -169,15 +168,17 @@ inline void multiply_onto(const float* const* a, std::size_t rows, const float* 
   const std::size_t panels = panels_of(columns), size = panel_size(depth);
   std::size_t panel = 0;
   for (; rows == 1 && panel + 4 <= panels; panel += 4) {
-    const float* first = packed + panel * size + kPanel;
-    const float* const weights[] = {first, first + size, first + 2 * size, first + 3 * size};
-    static constexpr const float* no_biases[] = {nullptr, nullptr, nullptr, nullptr};
-    const std::size_t at[] = {panel * kPanel, (panel + 1) * kPanel, (panel + 2) * kPanel,
-                              (panel + 3) * kPanel};
-    multiply_row(a, weights, 4, depth, no_biases, c, at);
+    static constexpr bool from_bias[4] = {};
+    const float* beside[4];
+    std::size_t at[4];
+    for (std::size_t p = 0; p < 4; ++p) {
+      beside[p] = packed + (panel + p) * size;
+      at[p] = (panel + p) * kPanel;
+    }
+    multiply_row(a, beside, 4, depth, from_bias, c, at);
   }
   for (; panel < panels; ++panel) {
-    multiply_panel(a, rows, packed + panel * size + kPanel, depth, nullptr, c, panel * kPanel);
+    multiply_panel(a, rows, packed + panel * size, depth, false, c, panel * kPanel);
   }
 }
 
@@ -186,9 +187,8 @@ inline void multiply_whole(const float* const* a, std::size_t rows, const float*
                            std::size_t columns, std::size_t depth, float* const* c, bool add) {
   for (std::size_t first = 0; first < columns; first += kPanel) {
     const std::size_t here = smaller(kPanel, columns - first);
-    const float* const bias = add ? nullptr : packed;
     if (here == kPanel) {
-      multiply_panel(a, rows, packed + kPanel, depth, bias, c, first);
+      multiply_panel(a, rows, packed, depth, !add, c, first);
     } else {
       float whole[kRows][kPanel] = {};
       for (std::size_t row = 0; row < rows; row += kRows) {
@@ -198,7 +198,7 @@ inline void multiply_whole(const float* const* a, std::size_t rows, const float*
           beside[r] = whole[r];
           if (add) std::memcpy(whole[r], c[row + r] + first, here * sizeof(float));
         }
-        multiply_panel(a + row, block, packed + kPanel, depth, bias, beside, 0);
+        multiply_panel(a + row, block, packed, depth, !add, beside, 0);
         for (std::size_t r = 0; r < block; ++r) {
           std::memcpy(c[row + r] + first, whole[r], here * sizeof(float));
         }

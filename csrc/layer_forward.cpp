@@ -121,21 +121,18 @@ void multiply_states(const LayerSize& size, const float* packed, std::size_t pan
                      const float* const* h, std::size_t rows, float* const* gates) {
   const std::size_t panels = panels_of(size.units), depth = size.state();
   const std::size_t count = state_slots(size);
-  const float *weights[4], *biases[4];
+  const float* beside[4];
+  bool from_bias[4];
   std::size_t columns[4];
   for (std::size_t s = 0; s < count; ++s) {
     const std::size_t slot = s + size.first_state_slot();
-    const float* here = packed + s * panel_size(depth);
-    weights[s] = here + kPanel;
-    biases[s] = starts_from_bias(size, slot) ? here : nullptr;
+    beside[s] = packed + s * panel_size(depth);
+    from_bias[s] = starts_from_bias(size, slot);
     columns[s] = (slot * panels + panel) * kPanel;
   }
-  if (rows == 1) {
-    multiply_row(h, weights, count, depth, biases, gates, columns);
-    return;
-  }
+  if (rows == 1) return multiply_row(h, beside, count, depth, from_bias, gates, columns);
   for (std::size_t s = 0; s < count; ++s) {
-    multiply_panel(h, rows, weights[s], depth, biases[s], gates, columns[s]);
+    multiply_panel(h, rows, beside[s], depth, from_bias[s], gates, columns[s]);
   }
 }
 
@@ -343,8 +340,7 @@ void multiply_input_rows(const LayerSize& size, const Packed& weights, std::size
   const float* packed = weights.input + first_panel * input_slots(size) * panel_size(size.input);
   for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
     for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
-      multiply_panel(x, rows, packed + kPanel, size.input, packed, gates,
-                     (slot * panels + panel) * kPanel);
+      multiply_panel(x, rows, packed, size.input, true, gates, (slot * panels + panel) * kPanel);
       packed += panel_size(size.input);
     }
   }

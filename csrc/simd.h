@@ -47,6 +47,7 @@ inline constexpr std::size_t kLine = 64;  // of a cache
 
 // Into the second cache, from wherever it is; it need not be memory at all.
 inline void fetch(std::uintptr_t address) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): nothing is read through it
   __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
 }
 

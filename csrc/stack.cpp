@@ -341,6 +341,7 @@ void Stack::forward(const PackedWeights& weights, const Batch& batch, const Stac
                     Crew& crew) const {
   ForwardPlan(*this, weights, batch, run, crew).run(crew);
   std::vector<Steps> all;
+  all.reserve(run.outputs.size() + run.cells.size());
   for (const Grid<float>& grid : run.outputs) all.push_back({grid, size_.output()});
   for (const Grid<float>& grid : run.cells) all.push_back({grid, size_.units});
   clear_padding(batch, all, crew);

@@ -27,6 +27,7 @@ SHARED = (
 BINDINGS = ("bindings.cpp", "stack_bindings.cpp", "search_bindings.cpp")
 KERNELS = ("kernels.cpp", "layer_forward.cpp", "layer_backward.cpp", "attention.cpp")
 FORWARD_ONLY = ("layer_forward.cpp",)
+LIBRARIES = ["-pthread", "-ldl"]
 AVX2 = ["-mavx2", "-mfma"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"]
 BF16 = [*AVX512, "-mavx512vnni", "-mavx512bf16"]
@@ -90,7 +91,7 @@ class Build:
         objects = self._compiled(SHARED)
         for name in names:
             source = HERE / f"{name}.cpp"
-            self._call(*self._plain, source, *objects, "-pthread", "-ldl", "-o", self.folder / name)
+            self._call(*self._plain, source, *objects, *LIBRARIES, "-o", self.folder / name)
         return [self.folder / name for name in names]
 
     def module(self, *besides: str, linked: Sequence[str] = ()) -> Path:
@@ -109,7 +110,7 @@ class Build:
         objects = self._compiled([*SHARED, *BINDINGS], "-fPIC", *headers)
         ours = [HERE / f"{name}.cpp" for name in besides]
         target = self.folder / "_native.so"
-        parts = [*ours, *objects, nanobind_object, "-shared", "-fPIC", "-pthread", "-ldl", "-o", target]
+        parts = [*ours, *objects, nanobind_object, "-shared", "-fPIC", *LIBRARIES, "-o", target]
         self._call(*self._plain, *parts, *linked)
         return target
 

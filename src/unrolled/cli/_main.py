@@ -24,9 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     error says how. 130: interrupted. 141: the reader of standard output went away. Any other
     exception is a defect and keeps its traceback.
     """
-    # PyTorch's threads, which are the kernels' too, spin while they wait for each other: 300,000 times,
-    # which makes training ten times slower where anything else wants a core. So few times outlast the
-    # pauses between two operators, a tenth of a millisecond, and train a third faster than sleep does.
+    # PyTorch's threads, which are the kernels' too, spin while they wait: 300,000 times unless told
+    # otherwise, which makes training ten times slower where anything else wants a core. So few
+    # outlast the pauses between operators, about 0.1 ms, and train a third faster than sleep does.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -29,7 +29,7 @@ def product(values: Array, weight: Array, scale: Array | None, isa: str) -> Arra
         exact = bfloat16(values) if isa in ROUNDING else values.astype(np.float64)
         return exact @ weight.astype(np.float64).T
     largest = np.abs(values).max(axis=1, initial=0).astype(np.float32)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         per_step = np.where(largest > np.float32(1e-35), np.float32(127) / largest, np.float32(0))
     whole = np.rint(values * per_step[:, None].astype(np.float32)).astype(np.int64)
     sums = whole @ weight.astype(np.int64).T

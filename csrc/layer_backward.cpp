@@ -81,7 +81,7 @@ void gather_gradients(const Backward& task, std::size_t turn) {
 
 // An infinite input has left NaN in the lanes beyond the last unit, which must not go on.
 template <Cell cell>
-void clear_padding(float* gates, float* grad_h, float* grad_c, const LayerSize& size,
+void clear_lanes(float* gates, float* grad_h, float* grad_c, const LayerSize& size,
                    std::size_t count) {
   for (std::size_t slot = 0; slot < size.slots(); ++slot) {
     float* const gate = gates + slot * slot_size(size);
@@ -129,7 +129,7 @@ void apply_cell(const Backward& task, std::size_t turn, float* const* grad_gates
       store(grads[row] + u, grad_h);
       if constexpr (cell == Cell::lstm) store(of_c + u, grad_c);
       if (count < kWidth)
-        clear_padding<cell>(grad_gates[row] + u, grads[row] + u, of_c + u, size, count);
+        clear_lanes<cell>(grad_gates[row] + u, grads[row] + u, of_c + u, size, count);
     }
   }
 }

@@ -82,7 +82,7 @@ void gather_gradients(const Backward& task, std::size_t turn) {
 // An infinite input has left NaN in the lanes beyond the last unit, which must not go on.
 template <Cell cell>
 void clear_lanes(float* gates, float* grad_h, float* grad_c, const LayerSize& size,
-                   std::size_t count) {
+                 std::size_t count) {
   for (std::size_t slot = 0; slot < size.slots(); ++slot) {
     float* const gate = gates + slot * slot_size(size);
     store(gate, load_some(gate, count));

@@ -45,8 +45,8 @@ void AttentionDecoder::multiply_table(Crew& crew) {
       from.push_back(weights_.embedding + symbol * size_.embedding);
       to.push_back(table_gates_.get() + symbol * row_size);
     }
-    stack_.kernels().multiply_input_rows(stack_.size().layer(0), (*packed_)[0].packed, 0,
-                                         stack_.panels(), from.data(), from.size(), to.data());
+    stack_.kernels().multiply_input_rows(stack_.size().layer(0), (*packed_)[0].packed, from.data(),
+                                         from.size(), to.data());
   });
 }
 

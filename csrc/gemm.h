@@ -128,58 +128,91 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
 using Accumulate = void (*)(const float* const*, const float* const*, std::size_t,
                             const float* const*, float* const*, const std::size_t*, Ahead);
 
-// One row and up to four panels: c += a W, or c = bias + a W.
-inline void multiply_row(const float* const* a, const float* const* panels, std::size_t count,
-                         std::size_t depth, const bool* from_bias, float* const* c,
-                         const std::size_t* columns) {
-  static constexpr Accumulate beside[] = {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>,
-                                          accumulate<1, 4>};
-  const float *weights[4], *starts[4];
-  for (std::size_t p = 0; p < count; ++p) {
-    weights[p] = panels[p] + kPanel;
-    starts[p] = from_bias[p] ? panels[p] : c[0] + columns[p];
+// Panels of one depth that are read together.
+struct Beside {
+  static constexpr std::size_t kMost = 4;
+
+  const float* panels[kMost];
+  bool from_bias[kMost];  // whether c becomes bias + a W, or c + a W
+  std::size_t columns[kMost];
+  std::size_t count;
+};
+
+inline void multiply_row(const float* const* a, const Beside& beside, std::size_t depth,
+                         float* const* c) {
+  static_assert(Beside::kMost == 4);
+  static constexpr Accumulate of_so_many[] = {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>,
+                                              accumulate<1, 4>};
+  const float *weights[Beside::kMost], *starts[Beside::kMost];
+  for (std::size_t p = 0; p < beside.count; ++p) {
+    weights[p] = beside.panels[p] + kPanel;
+    starts[p] = beside.from_bias[p] ? beside.panels[p] : c[0] + beside.columns[p];
   }
-  beside[count - 1](a, weights, depth, starts, c, columns, {});
+  of_so_many[beside.count - 1](a, weights, depth, starts, c, beside.columns, {});
+}
+
+// The one of so many that comes after `done` others.
+inline std::size_t on_the_way(Way way, std::size_t count, std::size_t done) {
+  return way == Way::up ? done : count - 1 - done;
 }
 
 // One panel for any number of rows: c[row] + column += a[row] W, or bias + a[row] W. In blocks of
 // about the same size, since a small one takes as long to read the weights.
 inline void multiply_panel(const float* const* a, std::size_t rows, const float* panel,
-                           std::size_t depth, bool from_bias, float* const* c, std::size_t column) {
+                           std::size_t depth, bool from_bias, float* const* c, std::size_t column,
+                           Way way) {
   static_assert(kRows == kRowsInRegisters && kRows == 6);
   static constexpr Accumulate blocks[] = {accumulate<1, 1>, accumulate<2, 1>, accumulate<3, 1>,
                                           accumulate<4, 1>, accumulate<5, 1>, accumulate<6, 1>};
   const float* const weights = panel + kPanel;
   const std::size_t count = (rows + kRows - 1) / kRows, bytes = depth * kPanel * sizeof(float);
   const std::size_t share = count == 0 ? 0 : bytes / count;
+  const std::size_t to_next = panel_size(depth) * sizeof(float);
+  const auto from = reinterpret_cast<std::uintptr_t>(weights);
+  const auto next = way == Way::up ? from + to_next : from - to_next;
   for (std::size_t block = 0; block < count; ++block) {
     const std::size_t first = rows * block / count, here = rows * (block + 1) / count - first;
     const float* starts[kRows];
     for (std::size_t r = 0; r < here; ++r) starts[r] = from_bias ? panel : c[first + r] + column;
-    const auto next = reinterpret_cast<std::uintptr_t>(weights) + bytes + block * share;
     blocks[here - 1](a + first, &weights, depth, starts, c + first, &column,
-                     {next, depth == 0 ? 0 : kTogether * share / depth});
+                     {next + block * share, depth == 0 ? 0 : kTogether * share / depth});
+  }
+}
+
+// Some panels for any number of rows.
+inline void multiply_beside(const float* const* a, std::size_t rows, const Beside& beside,
+                            std::size_t depth, float* const* c, Way way) {
+  if (rows == 1) return multiply_row(a, beside, depth, c);
+  for (std::size_t done = 0; done < beside.count; ++done) {
+    const std::size_t p = on_the_way(way, beside.count, done);
+    multiply_panel(a, rows, beside.panels[p], depth, beside.from_bias[p], c, beside.columns[p],
+                   way);
+  }
+}
+
+// Calls each(first, end) for groups of so many panels from `first` to `end`.
+template <class Each>
+inline void for_each_group(std::size_t first, std::size_t end, std::size_t together, Way way,
+                           const Each& each) {
+  const std::size_t groups = (end - first + together - 1) / together;
+  for (std::size_t done = 0; done < groups; ++done) {
+    const std::size_t panel = first + together * on_the_way(way, groups, done);
+    each(panel, smaller(panel + together, end));
   }
 }
 
 // C += A W^T for a whole matrix whose rows in C reach to the end of the last panel.
 inline void multiply_onto(const float* const* a, std::size_t rows, const float* packed,
-                          std::size_t columns, std::size_t depth, float* const* c) {
-  const std::size_t panels = panels_of(columns), size = panel_size(depth);
-  std::size_t panel = 0;
-  for (; rows == 1 && panel + 4 <= panels; panel += 4) {
-    static constexpr bool from_bias[4] = {};
-    const float* beside[4];
-    std::size_t at[4];
-    for (std::size_t p = 0; p < 4; ++p) {
-      beside[p] = packed + (panel + p) * size;
-      at[p] = (panel + p) * kPanel;
+                          std::size_t columns, std::size_t depth, float* const* c, Way way) {
+  const auto multiply_group = [&](std::size_t first, std::size_t end) {
+    Beside beside{};
+    for (std::size_t panel = first; panel < end; ++panel) {
+      beside.panels[beside.count] = packed + panel * panel_size(depth);
+      beside.columns[beside.count++] = panel * kPanel;
     }
-    multiply_row(a, beside, 4, depth, from_bias, c, at);
-  }
-  for (; panel < panels; ++panel) {
-    multiply_panel(a, rows, packed + panel * size, depth, false, c, panel * kPanel);
-  }
+    multiply_beside(a, rows, beside, depth, c, way);
+  };
+  for_each_group(0, panels_of(columns), Beside::kMost, way, multiply_group);
 }
 
 // C = A W^T + b for a whole matrix, or C += A W^T; the last panel may reach beyond the last column.
@@ -188,7 +221,7 @@ inline void multiply_whole(const float* const* a, std::size_t rows, const float*
   for (std::size_t first = 0; first < columns; first += kPanel) {
     const std::size_t here = smaller(kPanel, columns - first);
     if (here == kPanel) {
-      multiply_panel(a, rows, packed, depth, !add, c, first);
+      multiply_panel(a, rows, packed, depth, !add, c, first, Way::up);
     } else {
       float whole[kRows][kPanel] = {};
       for (std::size_t row = 0; row < rows; row += kRows) {
@@ -198,7 +231,7 @@ inline void multiply_whole(const float* const* a, std::size_t rows, const float*
           beside[r] = whole[r];
           if (add) std::memcpy(whole[r], c[row + r] + first, here * sizeof(float));
         }
-        multiply_panel(a + row, block, packed, depth, !add, beside, 0);
+        multiply_panel(a + row, block, packed, depth, !add, beside, 0, Way::up);
         for (std::size_t r = 0; r < block; ++r) {
           std::memcpy(c[row + r] + first, whole[r], here * sizeof(float));
         }

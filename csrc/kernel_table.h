@@ -32,9 +32,8 @@ struct KernelTable {
   std::size_t (*forward_size)(const LayerSize& size);
   Packed (*pack_forward)(const LayerSize& size, const Weights& weights, float* packed);
   // What the inputs of some rows give to their gates, for some panels of units.
-  void (*multiply_input_rows)(const LayerSize& size, const Packed& weights, std::size_t first_panel,
-                              std::size_t end_panel, const float* const* x, std::size_t rows,
-                              float* const* gates);
+  void (*multiply_input_rows)(const LayerSize& size, const Packed& weights, const float* const* x,
+                              std::size_t rows, float* const* gates);
   void (*run_forward)(const Forward& task);
 
   std::size_t (*backward_size)(const LayerSize& size);

@@ -24,6 +24,12 @@ inline constexpr std::size_t kRowsInRegisters = 6;
 // weights seldom, few enough that their gates stay in the cache of a core.
 inline constexpr std::size_t kRowsOfBlock = 72;
 
+// Through the panels of weights: from the first or from the last. One pass goes up and the next
+// down, since what was read last is still in the cache.
+enum class Way { up, down };
+
+UNROLLED_INLINE Way turned(Way way) { return way == Way::up ? Way::down : Way::up; }
+
 enum class Cell { rnn_tanh, rnn_relu, gru, lstm };
 
 // Of the weights in the products. States, biases and the equations of a cell are float32 in all.
@@ -129,6 +135,7 @@ struct Forward {
   bool keep_gates;  // whether a row is kept for each real step
   std::size_t rows_at_once;            // as many turns are computed together as have no more rows
   std::size_t first_panel, end_panel;  // which units are this task's
+  Way way;                             // of the first pass through them
   Progress* done;
   const Progress* beside;  // all tasks that share the units, if there are several
   std::size_t beside_count;

@@ -140,6 +140,7 @@ void run(const Backward& task) {
   const Slice& slice = *task.slice;
   const std::size_t row_size = gates_row(size);
   float **gates = task.pointers, **grads = gates + slice.samples;
+  Way way = Way::up;
   for (std::size_t turn = smaller(slice.turns, task.end_turn); turn-- > task.first_turn;) {
     const std::size_t alive = slice.alive[turn];
     gather_gradients(task, turn);
@@ -157,7 +158,8 @@ void run(const Backward& task) {
       std::memset(raw, 0, alive * slot_size(size) * sizeof(float));
       float** raws = grads + slice.samples;
       for (std::size_t row = 0; row < alive; ++row) raws[row] = raw + row * slot_size(size);
-      multiply_onto(grads, alive, task.packed.projection, size.units, padded_state(size), raws);
+      multiply_onto(grads, alive, task.packed.projection, size.units, padded_state(size), raws,
+                    way);
       apply_cell<cell>(task, turn, gates, raws);
       std::memset(task.grad_of_h, 0, alive * padded_state(size) * sizeof(float));
     } else {
@@ -166,7 +168,8 @@ void run(const Backward& task) {
     for (std::size_t row = 0; row < alive; ++row) {
       gates[row] += size.first_state_slot() * slot_size(size);
     }
-    multiply_onto(gates, alive, task.packed.state, size.state(), state_depth(size), grads);
+    multiply_onto(gates, alive, task.packed.state, size.state(), state_depth(size), grads, way);
+    way = turned(way);
   }
   if (task.first_turn > 0) return;
   for (std::size_t row = 0; row < slice.samples; ++row) {

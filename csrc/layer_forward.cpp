@@ -16,9 +16,17 @@ namespace unrolled::UNROLLED_ISA {
 
 namespace {
 
-std::size_t input_slots(const LayerSize& size) { return size.gates(); }
+// Those of the gates that a product adds to.
+struct Slots {
+  std::size_t first, count;
+  bool are_begun;  // by another product, all but those that `starts_from_bias` tells
+};
 
-std::size_t state_slots(const LayerSize& size) { return size.slots() - size.first_state_slot(); }
+Slots input_slots(const LayerSize& size) { return {0, size.gates(), false}; }
+
+Slots state_slots(const LayerSize& size) {
+  return {size.first_state_slot(), size.slots() - size.first_state_slot(), true};
+}
 
 std::size_t size_of_panel(const LayerSize& size, std::size_t depth) {
   return size.precision == Precision::fp32 ? panel_size(depth)
@@ -40,11 +48,11 @@ struct Rows {
 };
 
 template <Cell cell>
-void apply_cell(const Forward& task, const Rows& rows, std::size_t unit, float* const* gates,
-                const float* const* h_before, float* const* h) {
+void apply_cell(const Forward& task, const Rows& rows, std::size_t first, std::size_t end,
+                float* const* gates, const float* const* h_before, float* const* h) {
   const Slice& slice = *task.slice;
   const std::size_t slot = panels_of(task.size.units) * kPanel, turn = rows.turn;
-  const std::size_t end = smaller(unit + kPanel, task.size.units);
+  const std::size_t last = smaller(end, task.size.units);
   for (std::size_t number = 0; number < rows.count; ++number) {
     const std::size_t row = rows.first + number;
     const float* c_before = nullptr;
@@ -55,8 +63,8 @@ void apply_cell(const Forward& task, const Rows& rows, std::size_t unit, float* 
       c_before = turn == 0 ? task.c0 + slice.sample[row] * task.size.units
                            : task.c.at(slice.step(row, turn - 1, task.reverse), slice.sample[row]);
     }
-    for (std::size_t u = unit; u < end; u += kWidth) {
-      const std::size_t count = end - u;
+    for (std::size_t u = first; u < last; u += kWidth) {
+      const std::size_t count = last - u;
       Vector kept{}, before{};
       if constexpr (cell == Cell::lstm) kept = load_some(c_before + u, count);
       if constexpr (cell == Cell::gru) before = load_some(h_before[number] + u, count);
@@ -67,31 +75,59 @@ void apply_cell(const Forward& task, const Rows& rows, std::size_t unit, float* 
   }
 }
 
-// The same of a low precision.
-void multiply_low_inputs(const Forward& task, const float* const* x, std::size_t count,
-                         float* const* gates) {
-  const LayerSize& size = task.size;
-  const LowRows rows = low_rows(size.precision, x, count, size.input, task.low);
-  const std::size_t panels = panels_of(size.units), slots = input_slots(size);
-  const std::size_t one = size_of_panel(size, size.input);
-  for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
-    const float* beside[4];
-    std::size_t columns[4];
-    static constexpr bool from_bias[] = {true, true, true, true};
-    for (std::size_t slot = 0; slot < slots; ++slot) {
-      beside[slot] = task.packed.input + (panel * slots + slot) * one;
-      columns[slot] = (slot * panels + panel) * kPanel;
+// What is multiplied: rows, and in a low precision what they were converted to.
+struct Operand {
+  const float* const* rows;
+  std::size_t count, depth;
+  LowRows low;
+};
+
+Operand operand(const LayerSize& size, const float* const* rows, std::size_t count,
+                std::size_t depth, float* room) {
+  if (size.precision == Precision::fp32) return {rows, count, depth, {}};
+  return {rows, count, depth, low_rows(size.precision, rows, count, depth, room)};
+}
+
+// How many panels of units are multiplied at once. With one row a single panel would wait for its
+// own additions, so there are several where the units have a single gate.
+std::size_t panels_at_once(const Slots& slots, std::size_t rows) {
+  return rows == 1 ? Beside::kMost / slots.count : 1;
+}
+
+// Panels of units of all those gates.
+void multiply_panels(const LayerSize& size, const Slots& slots, const Operand& a,
+                     const float* packed, std::size_t first, std::size_t end, float* const* gates,
+                     Way way) {
+  const std::size_t one = size_of_panel(size, a.depth), panels = panels_of(size.units);
+  Beside beside{};
+  for (std::size_t panel = first; panel < end; ++panel) {
+    for (std::size_t s = 0; s < slots.count; ++s) {
+      const std::size_t slot = slots.first + s, at = beside.count++;
+      beside.panels[at] = packed + (panel * slots.count + s) * one;
+      beside.from_bias[at] = !slots.are_begun || starts_from_bias(size, slot);
+      beside.columns[at] = (slot * panels + panel) * kPanel;
     }
-    with_product(size.precision, [&](auto p) {
-      multiply_low_panels<decltype(p)>(rows, beside, slots, from_bias, gates, columns);
-    });
   }
+  if (size.precision == Precision::fp32) {
+    return multiply_beside(a.rows, a.count, beside, a.depth, gates, way);
+  }
+  with_product(size.precision,
+               [&](auto p) { multiply_low_beside<decltype(p)>(a.low, beside, gates); });
+}
+
+void multiply_input_panels(const LayerSize& size, const Operand& x, const float* packed,
+                           std::size_t first, std::size_t end, float* const* gates, Way way) {
+  const Slots slots = input_slots(size);
+  for_each_group(first, end, panels_at_once(slots, x.count), way,
+                 [&](std::size_t from, std::size_t to) {
+                   multiply_panels(size, slots, x, packed, from, to, gates, way);
+                 });
 }
 
 // The inputs of some rows, or of all rows of some turns, times their weights; a row of the gates
 // for each.
 void multiply_inputs(const Forward& task, const Rows& of_turn, std::size_t turns, const float** x,
-                     float** gate_rows) {
+                     float** gate_rows, Way way) {
   const Slice& slice = *task.slice;
   const std::size_t row_size = gates_row(task.size);
   std::size_t rows = 0;
@@ -102,7 +138,7 @@ void multiply_inputs(const Forward& task, const Rows& of_turn, std::size_t turns
       gate_rows[rows] = task.gates + (task.keep_gates ? slice.row(row, turn) : rows) * row_size;
       if (task.table_gates != nullptr) {
         std::memcpy(gate_rows[rows], task.table_gates + *task.ids.at(step, sample) * row_size,
-                    input_slots(task.size) * (row_size / task.size.slots()) * sizeof(float));
+                    task.size.gates() * (row_size / task.size.slots()) * sizeof(float));
       } else if (task.ids.data != nullptr) {
         x[rows] = task.x.at(*task.ids.at(step, sample), 0);
       } else {
@@ -112,56 +148,15 @@ void multiply_inputs(const Forward& task, const Rows& of_turn, std::size_t turns
     }
   }
   if (task.table_gates != nullptr) return;
-  if (task.size.precision != Precision::fp32) return multiply_low_inputs(task, x, rows, gate_rows);
-  multiply_input_rows(task.size, task.packed, task.first_panel, task.end_panel, x, rows, gate_rows);
-}
-
-// One panel of units of all gates that read the state.
-void multiply_states(const LayerSize& size, const float* packed, std::size_t panel,
-                     const float* const* h, std::size_t rows, float* const* gates) {
-  const std::size_t panels = panels_of(size.units), depth = size.state();
-  const std::size_t count = state_slots(size);
-  const float* beside[4];
-  bool from_bias[4];
-  std::size_t columns[4];
-  for (std::size_t s = 0; s < count; ++s) {
-    const std::size_t slot = s + size.first_state_slot();
-    beside[s] = packed + s * panel_size(depth);
-    from_bias[s] = starts_from_bias(size, slot);
-    columns[s] = (slot * panels + panel) * kPanel;
-  }
-  if (rows == 1) return multiply_row(h, beside, count, depth, from_bias, gates, columns);
-  for (std::size_t s = 0; s < count; ++s) {
-    multiply_panel(h, rows, beside[s], depth, from_bias[s], gates, columns[s]);
-  }
-}
-
-// The same of a low precision.
-void multiply_low_states(const LayerSize& size, const float* packed, std::size_t panel,
-                         const LowRows& h, float* const* gates) {
-  const std::size_t panels = panels_of(size.units), count = state_slots(size);
-  const float* beside[4];
-  bool from_bias[4];
-  std::size_t columns[4];
-  for (std::size_t s = 0; s < count; ++s) {
-    const std::size_t slot = s + size.first_state_slot();
-    beside[s] = packed + s * size_of_panel(size, size.state());
-    from_bias[s] = starts_from_bias(size, slot);
-    columns[s] = (slot * panels + panel) * kPanel;
-  }
-  with_product(size.precision, [&](auto p) {
-    multiply_low_panels<decltype(p)>(h, beside, count, from_bias, gates, columns);
-  });
+  multiply_input_panels(task.size, operand(task.size, x, rows, task.size.input, task.low),
+                        task.packed.input, task.first_panel, task.end_panel, gate_rows, way);
 }
 
 // One turn of some rows whose inputs are multiplied already.
 template <Cell cell>
-void run_turn(const Forward& task, const Rows& rows, float* const* gates) {
+void run_turn(const Forward& task, const Rows& rows, float* const* gates, Way way) {
   const LayerSize& size = task.size;
   const Slice& slice = *task.slice;
-  const std::size_t panels = panels_of(size.units);
-  const std::size_t state_panel = state_slots(size) * size_of_panel(size, size.state());
-  const bool is_low = size.precision != Precision::fp32;
   const float** before = task.from;
   float **h = task.to, **raw = h + slice.samples;
   for (std::size_t number = 0; number < rows.count; ++number) {
@@ -171,23 +166,21 @@ void run_turn(const Forward& task, const Rows& rows, float* const* gates) {
                          ? task.h0 + sample * size.state()
                          : task.h.at(slice.step(row, rows.turn - 1, task.reverse), sample);
     // What a projection reads; without one h is written where it belongs at once.
-    raw[number] = size.projected != 0 ? task.raw + number * panels * kPanel : h[number];
+    raw[number] =
+        size.projected != 0 ? task.raw + number * panels_of(size.units) * kPanel : h[number];
   }
-  LowRows low{};
-  if (is_low) low = low_rows(size.precision, before, rows.count, size.state(), task.low);
-  for (std::size_t panel = task.first_panel; panel < task.end_panel; ++panel) {
-    const float* packed = task.packed.state + panel * state_panel;
-    if (is_low) {
-      multiply_low_states(size, packed, panel, low, gates);
-    } else {
-      multiply_states(size, packed, panel, before, rows.count, gates);
-    }
-    apply_cell<cell>(task, rows, panel * kPanel, gates, before, raw);
-  }
-  if (size.projected != 0 && is_low) {
-    multiply_low(size.precision, low_rows(size.precision, raw, rows.count, size.units, task.low),
-                 task.packed.projection, size.projected, h);
-  } else if (size.projected != 0) {
+  const Operand state = operand(size, before, rows.count, size.state(), task.low);
+  const Slots slots = state_slots(size);
+  for_each_group(task.first_panel, task.end_panel, panels_at_once(slots, rows.count), way,
+                 [&](std::size_t first, std::size_t end) {
+                   multiply_panels(size, slots, state, task.packed.state, first, end, gates, way);
+                   apply_cell<cell>(task, rows, first * kPanel, end * kPanel, gates, before, raw);
+                 });
+  if (size.projected == 0) return;
+  const Operand all = operand(size, raw, rows.count, size.units, task.low);
+  if (size.precision != Precision::fp32) {
+    multiply_low(size.precision, all.low, task.packed.projection, size.projected, h);
+  } else {
     multiply(raw, rows.count, task.packed.projection, size.projected, size.units, h);
   }
 }
@@ -212,6 +205,12 @@ void run(const Forward& task) {
   const std::size_t samples = slice.samples;
   const float** x = task.from + samples;
   float** gates = task.to + 2 * samples;
+  Way of_inputs = task.way, of_states = task.way;
+  const auto pass = [](Way& way) {
+    const Way now = way;
+    way = turned(way);
+    return now;
+  };
 
   for (std::size_t first = 0, end = 0; first < slice.turns; first = end) {
     end = end_of_turns(slice, first, task.rows_at_once);
@@ -219,7 +218,7 @@ void run(const Forward& task) {
       await(task.below[other], task.below_entirely ? slice.turns : end);
     }
     const bool in_one = end - first > 1;
-    if (in_one) multiply_inputs(task, {first, 0, 0}, end - first, x, gates);
+    if (in_one) multiply_inputs(task, {first, 0, 0}, end - first, x, gates, pass(of_inputs));
     float* const* here = gates;
     for (std::size_t turn = first; turn < end; ++turn) {
       const std::size_t alive = slice.alive[turn];
@@ -229,8 +228,8 @@ void run(const Forward& task) {
       const std::size_t block = in_one ? alive : rows_of_block(alive);
       for (std::size_t row = 0; row < alive; row += block) {
         const Rows rows{turn, row, smaller(block, alive - row)};
-        if (!in_one) multiply_inputs(task, rows, 1, x, gates);
-        run_turn<cell>(task, rows, here);
+        if (!in_one) multiply_inputs(task, rows, 1, x, gates, pass(of_inputs));
+        run_turn<cell>(task, rows, here, pass(of_states));
       }
       if (in_one) here += alive;
       task.done->turns.store(turn + 1, std::memory_order_release);
@@ -258,7 +257,7 @@ Packed pack_low(const LayerSize& size, const Weights& weights, float* packed) {
   const LowWeights& low = weights.low;
   Packed result{packed, nullptr, nullptr};
   for (std::size_t unit = 0; unit < size.units; unit += kPanel) {
-    for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
+    for (std::size_t slot = 0; slot < size.gates(); ++slot) {
       const std::size_t row = size.input_gate(slot) * size.units + unit;
       const std::size_t here = smaller(kPanel, size.units - unit);
       pack_low_panel(size.precision, low.input, low.input_scale, weights.input_bias, row, here,
@@ -294,8 +293,8 @@ std::size_t gates_row(const LayerSize& size) {
 }
 
 std::size_t forward_size(const LayerSize& size) {
-  return panels_of(size.units) * (input_slots(size) * size_of_panel(size, size.input) +
-                                  state_slots(size) * size_of_panel(size, size.state())) +
+  return panels_of(size.units) * (input_slots(size).count * size_of_panel(size, size.input) +
+                                  state_slots(size).count * size_of_panel(size, size.state())) +
          projection_size(size);
 }
 
@@ -304,7 +303,7 @@ Packed pack_forward(const LayerSize& size, const Weights& weights, float* packed
   Packed result{packed, nullptr, nullptr};
   for (std::size_t unit = 0; unit < size.units; unit += kPanel) {
     const std::size_t here = smaller(kPanel, size.units - unit);
-    for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
+    for (std::size_t slot = 0; slot < size.gates(); ++slot) {
       const std::size_t row = size.input_gate(slot) * size.units + unit;
       pack_panel(weights.input + row * size.input, size.input,
                  weights.input_bias == nullptr ? nullptr : weights.input_bias + row, here,
@@ -333,17 +332,10 @@ Packed pack_forward(const LayerSize& size, const Weights& weights, float* packed
   return result;
 }
 
-void multiply_input_rows(const LayerSize& size, const Packed& weights, std::size_t first_panel,
-                         std::size_t end_panel, const float* const* x, std::size_t rows,
-                         float* const* gates) {
-  const std::size_t panels = panels_of(size.units);
-  const float* packed = weights.input + first_panel * input_slots(size) * panel_size(size.input);
-  for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
-    for (std::size_t slot = 0; slot < input_slots(size); ++slot) {
-      multiply_panel(x, rows, packed, size.input, true, gates, (slot * panels + panel) * kPanel);
-      packed += panel_size(size.input);
-    }
-  }
+void multiply_input_rows(const LayerSize& size, const Packed& weights, const float* const* x,
+                         std::size_t rows, float* const* gates) {
+  multiply_input_panels(size, {x, rows, size.input, {}}, weights.input, 0, panels_of(size.units),
+                        gates, Way::up);
 }
 
 void run_forward(const Forward& task) {

@@ -10,9 +10,8 @@ std::size_t gates_row(const LayerSize& size);
 
 std::size_t forward_size(const LayerSize& size);
 Packed pack_forward(const LayerSize& size, const Weights& weights, float* packed);
-void multiply_input_rows(const LayerSize& size, const Packed& weights, std::size_t first_panel,
-                         std::size_t end_panel, const float* const* x, std::size_t rows,
-                         float* const* gates);
+void multiply_input_rows(const LayerSize& size, const Packed& weights, const float* const* x,
+                         std::size_t rows, float* const* gates);
 void run_forward(const Forward& task);
 
 std::size_t backward_size(const LayerSize& size);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bfloat16.h"
+#include "gemm.h"
 #include "int8.h"
 #include "layer.h"
 
@@ -35,19 +36,17 @@ inline LowRows low_rows(Precision precision, const float* const* from, std::size
 using LowMultiply = void (*)(const float*, std::size_t, const float* const*, std::size_t,
                              const bool*, float* const*, const std::size_t*);
 
-// Up to four panels: c += rows W, or bias + rows W.
 template <class Product>
-inline void multiply_low_panels(const LowRows& rows, const float* const* panels, std::size_t count,
-                                const bool* from_bias, float* const* c,
-                                const std::size_t* columns) {
+inline void multiply_low_beside(const LowRows& rows, const Beside& beside, float* const* c) {
   if constexpr (Product::kIsOnTiles) {
-    for (std::size_t panel = 0; panel < count; ++panel) {
-      Product::multiply_on_tiles(rows.data, rows.stride(), rows.count, panels[panel], rows.depth,
-                                 from_bias[panel], c, columns[panel]);
+    for (std::size_t p = 0; p < beside.count; ++p) {
+      Product::multiply_on_tiles(rows.data, rows.stride(), rows.count, beside.panels[p], rows.depth,
+                                 beside.from_bias[p], c, beside.columns[p]);
     }
     return;
   }
-  static constexpr LowMultiply beside[] = {
+  static_assert(Beside::kMost == 4);
+  static constexpr LowMultiply of_so_many[] = {
       Product::template multiply<1, 1>, Product::template multiply<1, 2>,
       Product::template multiply<1, 3>, Product::template multiply<1, 4>};
   static constexpr LowMultiply blocks[] = {
@@ -55,13 +54,14 @@ inline void multiply_low_panels(const LowRows& rows, const float* const* panels,
       Product::template multiply<3, 1>, Product::template multiply<4, 1>,
       Product::template multiply<5, 1>, Product::template multiply<6, 1>};
   if (rows.count == 1) {
-    return beside[count - 1](rows.data, rows.stride(), panels, rows.depth, from_bias, c, columns);
+    return of_so_many[beside.count - 1](rows.data, rows.stride(), beside.panels, rows.depth,
+                                        beside.from_bias, c, beside.columns);
   }
-  for (std::size_t panel = 0; panel < count; ++panel) {
+  for (std::size_t p = 0; p < beside.count; ++p) {
     for (std::size_t row = 0; row < rows.count; row += Product::kRowsAtOnce) {
       blocks[smaller(Product::kRowsAtOnce, rows.count - row) - 1](
-          rows.data + row * rows.stride(), rows.stride(), panels + panel, rows.depth,
-          from_bias + panel, c + row, columns + panel);
+          rows.data + row * rows.stride(), rows.stride(), beside.panels + p, rows.depth,
+          beside.from_bias + p, c + row, beside.columns + p);
     }
   }
 }
@@ -75,21 +75,19 @@ inline void multiply_low(Precision precision, const LowRows& rows, const float* 
                          std::size_t columns, float* const* c) {
   const std::size_t size = low_panel_size(precision, rows.depth);
   for (std::size_t first = 0; first < columns; first += kPanel, packed += size) {
-    const std::size_t here = smaller(kPanel, columns - first), nowhere = 0;
-    const bool from_bias = true;
+    const std::size_t here = smaller(kPanel, columns - first);
     if (here == kPanel) {
-      with_product(precision, [&](auto p) {
-        multiply_low_panels<decltype(p)>(rows, &packed, 1, &from_bias, c, &first);
-      });
+      const Beside panel{{packed}, {true}, {first}, 1};
+      with_product(precision, [&](auto p) { multiply_low_beside<decltype(p)>(rows, panel, c); });
       continue;
     }
+    const Beside panel{{packed}, {true}, {0}, 1};
     for (std::size_t row = 0; row < rows.count; ++row) {
       float whole[kPanel];
       float* beside = whole;
       const LowRows one{rows.data + row * rows.stride(), 1, rows.depth};
-      with_product(precision, [&](auto p) {
-        multiply_low_panels<decltype(p)>(one, &packed, 1, &from_bias, &beside, &nowhere);
-      });
+      with_product(precision,
+                   [&](auto p) { multiply_low_beside<decltype(p)>(one, panel, &beside); });
       std::memcpy(c[row] + first, whole, here * sizeof(float));
     }
   }

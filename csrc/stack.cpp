@@ -209,8 +209,8 @@ std::vector<Aligned<float>> table_gates(const Stack& stack, const PackedWeights&
     for (std::size_t row = 0; row < run.table_rows; ++row) {
       to[row] = tables[direction].get() + row * row_size;
     }
-    stack.kernels().multiply_input_rows(stack.size().layer(0), weights[direction].packed, 0,
-                                        stack.panels(), from.data(), from.size(), to.data());
+    stack.kernels().multiply_input_rows(stack.size().layer(0), weights[direction].packed,
+                                        from.data(), from.size(), to.data());
   });
   return tables;
 }
@@ -332,7 +332,9 @@ void ForwardPlan::run(Crew& crew) {
   for (Progress& done : done_) done.turns.store(0, std::memory_order_relaxed);
   crew.run(chains_, [&](std::size_t chain) {
     for (std::size_t number = chain; number < tasks_.size(); number += chains_) {
-      kernels_.run_forward(tasks_[number]);
+      Forward& task = tasks_[number];
+      kernels_.run_forward(task);
+      task.way = turned(task.way);
     }
   });
 }

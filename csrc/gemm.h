@@ -65,9 +65,11 @@ struct Ahead {
 
 inline constexpr int kLinesAhead = 3, kTogether = 4;
 
+// With few rows a single panel would wait for its own additions; several make enough of them.
+inline constexpr int kFewRows = 3;
+
 // Panels side by side for some rows: c = start + a W, where `starts` has a row of every panel for
-// each row. With one row a single panel would wait for its own additions; several make enough of
-// them.
+// each row.
 template <int Rows, int Panels>
 inline void accumulate(const float* const* a, const float* const* weights, std::size_t depth,
                        const float* const* starts, float* const* c, const std::size_t* columns,
@@ -104,7 +106,7 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
   };
   std::size_t k = 0;
   for (; k + kTogether <= depth; k += kTogether) {
-    if constexpr (Rows > 1) {
+    if constexpr (Rows > kFewRows) {
       UNROLLED_UNROLL
       for (int line = 0; line < kLinesAhead; ++line) fetch(ahead.from + kLine * line);
       ahead.from += ahead.step;
@@ -138,17 +140,27 @@ struct Beside {
   std::size_t count;
 };
 
-inline void multiply_row(const float* const* a, const Beside& beside, std::size_t depth,
-                         float* const* c) {
-  static_assert(Beside::kMost == 4);
-  static constexpr Accumulate of_so_many[] = {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>,
-                                              accumulate<1, 4>};
-  const float *weights[Beside::kMost], *starts[Beside::kMost];
-  for (std::size_t p = 0; p < beside.count; ++p) {
-    weights[p] = beside.panels[p] + kPanel;
-    starts[p] = beside.from_bias[p] ? beside.panels[p] : c[0] + beside.columns[p];
+inline void multiply_few(const float* const* a, std::size_t rows, const Beside& beside,
+                         std::size_t depth, float* const* c) {
+  static_assert(kFewRows == 3 && Beside::kMost == 4);
+  static constexpr std::size_t most[] = {4, 2, 2};
+  static constexpr Accumulate of_so_many[][Beside::kMost] = {
+      {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>, accumulate<1, 4>},
+      {accumulate<2, 1>, accumulate<2, 2>},
+      {accumulate<3, 1>, accumulate<3, 2>}};
+  for (std::size_t first = 0; first < beside.count; first += most[rows - 1]) {
+    const std::size_t here = smaller(most[rows - 1], beside.count - first);
+    const float *weights[Beside::kMost], *starts[kFewRows * Beside::kMost];
+    for (std::size_t p = 0; p < here; ++p) {
+      const float* const panel = beside.panels[first + p];
+      weights[p] = panel + kPanel;
+      for (std::size_t r = 0; r < rows; ++r) {
+        starts[r * here + p] =
+            beside.from_bias[first + p] ? panel : c[r] + beside.columns[first + p];
+      }
+    }
+    of_so_many[rows - 1][here - 1](a, weights, depth, starts, c, beside.columns + first, {});
   }
-  of_so_many[beside.count - 1](a, weights, depth, starts, c, beside.columns, {});
 }
 
 // The one of so many that comes after `done` others.
@@ -182,7 +194,7 @@ inline void multiply_panel(const float* const* a, std::size_t rows, const float*
 // Some panels for any number of rows.
 inline void multiply_beside(const float* const* a, std::size_t rows, const Beside& beside,
                             std::size_t depth, float* const* c, Way way) {
-  if (rows == 1) return multiply_row(a, beside, depth, c);
+  if (rows >= 1 && rows <= kFewRows) return multiply_few(a, rows, beside, depth, c);
   for (std::size_t done = 0; done < beside.count; ++done) {
     const std::size_t p = on_the_way(way, beside.count, done);
     multiply_panel(a, rows, beside.panels[p], depth, beside.from_bias[p], c, beside.columns[p],

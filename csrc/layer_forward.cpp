@@ -88,10 +88,10 @@ Operand operand(const LayerSize& size, const float* const* rows, std::size_t cou
   return {rows, count, depth, low_rows(size.precision, rows, count, depth, room)};
 }
 
-// How many panels of units are multiplied at once. With one row a single panel would wait for its
-// own additions, so there are several where the units have a single gate.
+// How many panels of units are multiplied at once: of few rows several, where the units have a
+// single gate.
 std::size_t panels_at_once(const Slots& slots, std::size_t rows) {
-  return rows == 1 ? Beside::kMost / slots.count : 1;
+  return rows <= kFewRows ? Beside::kMost / slots.count : 1;
 }
 
 // Panels of units of all those gates.

@@ -18,6 +18,9 @@ constexpr std::size_t kRowsAtOnce = 48;
 // idles for the first of them, and the thread of the layer below for the last. But no part has
 // fewer rows than it takes to read a weight in the time of its multiplications.
 constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
+// Of the states of a layer below, in numbers: how many a stretch of steps may have, and how many
+// are kept from one run to the next.
+constexpr std::size_t kStatesOfStretch = std::size_t{1} << 20, kMostKept = std::size_t{1} << 22;
 // Products in the time, some microseconds, that threads take to come together.
 constexpr double kProductsForThreads = 1 << 19;
 
@@ -125,6 +128,8 @@ void clear_padding(const Batch& batch, const std::vector<Steps>& all, Crew& crew
 }
 
 Stack::Stack(const StackSize& size, const KernelTable& kernels) : size_(size), kernels_(kernels) {}
+
+Stack::~Stack() { delete room_.load(); }
 
 Hash Stack::hash_of_input(const LayerSize& size, const Weights& weights) const {
   const std::size_t gates = size.gates() * size.units, count = gates * size.input;
@@ -347,6 +352,67 @@ void Stack::forward(const PackedWeights& weights, const Batch& batch, const Stac
   for (const Grid<float>& grid : run.outputs) all.push_back({grid, size_.output()});
   for (const Grid<float>& grid : run.cells) all.push_back({grid, size_.units});
   clear_padding(batch, all, crew);
+}
+
+std::unique_ptr<Stack::Room> Stack::room_for(std::size_t count) {
+  std::unique_ptr<Room> room(room_.exchange(nullptr));  // which no other thread gets then
+  if (room == nullptr || room->count < count) {
+    room = std::make_unique<Room>(Room{aligned<float>(count), count});
+  }
+  return room;
+}
+
+void Stack::keep(std::unique_ptr<Room> room) {
+  if (room->count > kMostKept) return;
+  const std::unique_ptr<Room> other(room_.exchange(room.release()));
+}
+
+void Stack::forward_top(const PackedWeights& weights, const Batch& batch, const StackForward& run,
+                        Crew& crew, std::size_t states_at_once) {
+  const std::size_t steps = batch.steps(), samples = batch.samples(), below = size_.layers - 1;
+  const std::size_t width = size_.output(), of_a_step = samples * width;
+  const bool may_be_cut = size_.directions == 1 && batch.rows() == steps * samples;
+  const std::size_t fitting = states_at_once / std::max<std::size_t>(1, of_a_step);
+  const std::size_t at_once =
+      may_be_cut && below > 0 ? std::clamp(fitting, std::size_t{1}, steps) : steps;
+  const std::size_t of_a_layer = at_once * of_a_step;
+  std::unique_ptr<Room> room = room_for(below * of_a_layer);
+  const auto step = static_cast<std::ptrdiff_t>(of_a_step);
+  std::vector<float> h, c;  // after the stretch before
+  for (std::size_t first = 0; first < steps; first += at_once) {
+    StackForward part = run;
+    const auto skipped = static_cast<std::ptrdiff_t>(first);
+    if (run.ids.data != nullptr) {
+      part.ids.data += skipped * run.ids.step;
+    } else {
+      part.x.data += skipped * run.x.step;
+    }
+    part.outputs.clear();
+    for (std::size_t layer = 0; layer < below; ++layer) {
+      part.outputs.push_back(
+          {room->memory.get() + layer * of_a_layer, step, static_cast<std::ptrdiff_t>(width)});
+    }
+    Grid<float> top = run.outputs.back();
+    top.data += skipped * top.step;
+    part.outputs.push_back(top);
+    if (first > 0) {
+      h.assign(run.h_n, run.h_n + size_.rows() * samples * size_.state());
+      part.h0 = h.data();
+      if (size_.cell == Cell::lstm) {
+        c.assign(run.c_n, run.c_n + size_.rows() * samples * size_.units);
+        part.c0 = c.data();
+      }
+    }
+    if (at_once == steps) {
+      ForwardPlan(*this, weights, batch, part, crew).run(crew);
+    } else {
+      const std::size_t here = std::min(at_once, steps - first);
+      const Batch of_part(here, samples, nullptr, batch.slices().size());
+      ForwardPlan(*this, weights, of_part, part, crew).run(crew);
+    }
+  }
+  clear_padding(batch, {{run.outputs.back(), width}}, crew);
+  keep(std::move(room));
 }
 
 }  // namespace unrolled

@@ -166,6 +166,7 @@ class ForwardPlan {
 class Stack {
  public:
   Stack(const StackSize& size, const KernelTable& kernels);
+  ~Stack();
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
@@ -181,10 +182,24 @@ class Stack {
 
   void forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
                Crew& crew) const;
+  // The same, where of the outputs only that of the last layer is wanted, and there is no other.
+  // Those of the layers below lie in memory that is kept for the next run: the system clears new
+  // memory before it gives it, which takes long beside a small layer's run. A long run of one
+  // direction is made a stretch of steps after the other, of so many numbers in the states of a
+  // layer, so that they stay in the cache.
+  void forward_top(const PackedWeights& weights, const Batch& batch, const StackForward& run,
+                   Crew& crew, std::size_t states_at_once = std::size_t{1} << 20);
   void backward(const Batch& batch, const std::vector<Weights>& weights, const StackBackward& run,
                 Crew& crew) const;
 
  private:
+  struct Room {
+    Aligned<float> memory;
+    std::size_t count;
+  };
+
+  std::unique_ptr<Room> room_for(std::size_t count);
+  void keep(std::unique_ptr<Room> room);
   Hash hash_of_input(const LayerSize& size, const Weights& weights) const;
   Hash hash_of_rest(const LayerSize& size, const Weights& weights) const;
   void mix(const void* bytes, std::size_t count, Hash& hash) const;
@@ -195,6 +210,7 @@ class Stack {
   // lock is within is held for the few instructions that copy the pointer, never while weights are
   // packed: a forked child would find it held for ever.
   std::atomic<std::shared_ptr<PackedWeights>> packed_;
+  std::atomic<Room*> room_{nullptr};  // of whoever takes it first
 };
 
 }  // namespace unrolled

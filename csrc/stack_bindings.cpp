@@ -84,14 +84,13 @@ class PyStack {
   }
 
   template <class Array>
-  static Samples samples_of(const Array& x, const std::optional<Lengths>& lengths,
-                            std::size_t slices) {
+  Samples samples_of(const Array& x, const std::optional<Lengths>& lengths,
+                     std::size_t threads) const {
     if (x.ndim() < 2) throw std::invalid_argument("the input must have axes for steps and samples");
     const std::size_t steps = x.shape(0), samples = x.shape(1);
     if (steps == 0) throw std::invalid_argument("x has 0 steps; it must have at least one");
-    if (slices == 0) throw std::invalid_argument("a batch has at least one slice");
-    const std::size_t useful = std::min(slices, std::max<std::size_t>(1, samples));
-    if (!lengths) return {steps, samples, {}, useful};
+    const std::size_t slices = best_slices(samples, size_.directions, threads);
+    if (!lengths) return {steps, samples, {}, slices};
     if (lengths->shape(0) != samples) {
       refuse("lengths", *lengths, {samples});
     }
@@ -104,7 +103,7 @@ class PyStack {
             "; it must be between 1 and the number of steps, " + std::to_string(steps) + ".");
       }
     }
-    return {steps, samples, std::move(checked), useful};
+    return {steps, samples, std::move(checked), slices};
   }
 
   std::vector<Dimensions> shapes_of(const LayerSize& size) const {
@@ -243,10 +242,9 @@ class PyStack {
   void forward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
                const std::optional<Lengths>& lengths, const std::vector<Out>& outputs,
                const Out& h_n, const std::optional<Out>& c_n, const std::vector<Out>& cells,
-               const std::vector<Out>& gates, const std::optional<Ids>& ids, std::size_t slices,
-               std::size_t threads) {
+               const std::vector<Out>& gates, const std::optional<Ids>& ids, std::size_t threads) {
     const Samples samples =
-        ids ? samples_of(*ids, lengths, slices) : samples_of(x, lengths, slices);
+        ids ? samples_of(*ids, lengths, threads) : samples_of(x, lengths, threads);
     StackForward run;
     if (ids) {
       if (ids->size() > 0 && !is_aligned(*ids)) {
@@ -266,7 +264,8 @@ class PyStack {
     if (has_cell && (run.c0 == nullptr || run.c_n == nullptr)) {
       throw std::invalid_argument("an LSTM needs c0 and c_n");
     }
-    count("outputs", outputs.size(), size_.layers);
+    const bool is_top_alone = outputs.size() == 1 && cells.empty() && gates.empty();
+    if (!is_top_alone) count("outputs", outputs.size(), size_.layers);
     for (const Out& output : outputs) {
       run.outputs.push_back(
           grid<float>("an output", output, {samples.steps, samples.count, size_.output()}));
@@ -297,7 +296,11 @@ class PyStack {
     const Batch batch = samples.batch();
     Crew crew = crew_of(threads);
     const std::shared_ptr<const PackedWeights> packed = stack_.pack(used, crew);
-    stack_.forward(*packed, batch, run, crew);
+    if (is_top_alone) {
+      stack_.forward_top(*packed, batch, run, crew);
+    } else {
+      stack_.forward(*packed, batch, run, crew);
+    }
   }
 
   void backward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
@@ -307,12 +310,11 @@ class PyStack {
                 const std::optional<In>& grad_h_n, const std::optional<In>& grad_c_n,
                 const std::vector<std::optional<In>>& grad_cells, const std::optional<Out>& grad_x,
                 const Out& grad_h0, const std::optional<Out>& grad_c0,
-                const std::vector<std::vector<Out>>& gradients, std::size_t slices,
-                std::size_t threads) {
+                const std::vector<std::vector<Out>>& gradients, std::size_t threads) {
     if (size_.precision != Precision::fp32) {
       throw std::invalid_argument("a stack of a low precision has no gradient");
     }
-    const Samples samples = samples_of(x, lengths, slices);
+    const Samples samples = samples_of(x, lengths, threads);
     const Dimensions h_shape{size_.rows(), samples.count, size_.state()};
     const Dimensions c_shape{size_.rows(), samples.count, size_.units};
     const Dimensions output_shape{samples.steps, samples.count, size_.output()};
@@ -519,7 +521,7 @@ void bind_stack(nb::module_& module) {
            nb::arg("lengths").noconvert().none(), nb::arg("outputs").noconvert(),
            nb::arg("h_n").noconvert(), nb::arg("c_n").noconvert().none(),
            nb::arg("cells").noconvert(), nb::arg("gates").noconvert(),
-           nb::arg("ids").noconvert().none(), nb::arg("slices"), nb::arg("threads"))
+           nb::arg("ids").noconvert().none(), nb::arg("threads"))
       .def("backward", &PyStack::backward, nb::arg("weights").noconvert(), nb::arg("x").noconvert(),
            nb::arg("h0").noconvert(), nb::arg("c0").noconvert().none(),
            nb::arg("lengths").noconvert().none(), nb::arg("outputs").noconvert(),
@@ -528,7 +530,7 @@ void bind_stack(nb::module_& module) {
            nb::arg("grad_c_n").noconvert().none(), nb::arg("grad_cells").noconvert(),
            nb::arg("grad_x").noconvert().none(), nb::arg("grad_h0").noconvert(),
            nb::arg("grad_c0").noconvert().none(), nb::arg("gradients").noconvert(),
-           nb::arg("slices"), nb::arg("threads"));
+           nb::arg("threads"));
   nb::class_<PyStream>(module, "Stream")
       .def(nb::init<PyStack&, const WeightArrays&, const Out&, const Out&,
                     const std::optional<Out>&, const std::vector<Out>&, std::size_t>(),
@@ -547,13 +549,6 @@ void bind_stack(nb::module_& module) {
              nb::arg("keys").noconvert(), nb::arg("mask").noconvert(),
              nb::arg("energy").noconvert(), nb::arg("scores").noconvert(), nb::arg("isa"),
              nb::arg("threads"));
-  module.def(
-      "best_slices",
-      [](std::size_t samples, std::size_t directions, std::size_t threads) {
-        if (directions == 0) throw std::invalid_argument("there is at least one direction");
-        return best_slices(samples, directions, threads);
-      },
-      nb::arg("samples"), nb::arg("directions"), nb::arg("threads"));
   module.def("sigmoid", &element_by_element<&KernelTable::sigmoid>, nb::arg("from").noconvert(),
              nb::arg("to").noconvert(), nb::arg("isa"));
   module.def("tanh", &element_by_element<&KernelTable::hyperbolic_tangent>,

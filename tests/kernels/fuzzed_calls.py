@@ -63,7 +63,7 @@ class Fuzz:
         projected = pick([0, 0, 1]) if cell == "lstm" else 0
         state, bias = projected or units, pick([True, False])
         made = native.Stack(cell, size, units, layers, directions, bias, projected, self.isa)
-        rows, steps, batch = layers * directions, pick([1, 4]), pick([0, 1, 7])
+        rows, steps, batch = layers * directions, pick([1, 4]), pick([0, 1, 13])
         weights = []
         for row in range(rows):
             read = size if row < directions else directions * state
@@ -87,7 +87,6 @@ class Fuzz:
             ],
             "gates": [self.array(steps * batch, made.gates_row) for _ in range(rows * keeps)],
             "ids": None,
-            "slices": pick([1, 3]),
             "threads": pick([1, 2]),
         }
         for kind in ("outputs", "cells"):  # the padding is not touched
@@ -126,7 +125,7 @@ class Fuzz:
         back["grad_c0"] = None if call["c0"] is None else like(call["c0"])
         zeros = [[np.zeros_like(weight) for weight in row] for row in call["weights"]]
         back["gradients"] = pick([[], zeros])
-        back |= {"slices": pick([1, 3]), "threads": pick([1, 2])}
+        back["threads"] = pick([1, 2])
         return stack.backward, back, ("grad_x", "grad_h0", "grad_c0", "gradients")
 
     def stream(self) -> tuple[Callable[..., None], Call, tuple[str, ...]]:
@@ -383,7 +382,7 @@ def one_call(seed: int) -> str:
     wrong = dict(call)
     for name in fuzz.chance.sample(sorted(call), fuzz.chance.choice([1, 1, 2])):
         wrong[name] = exchanged(call[name], lambda a: fuzz.changed(a, others), fuzz.chance)
-    inputs = [name for name in call if name not in (*written, "slices", "threads", "isa")]
+    inputs = [name for name in call if name not in (*written, "threads", "isa")]
     still_right = all(same(call[name], wrong[name]) for name in inputs)
     if kind == "backward" and not call["gradients"]:
         still_right = still_right and not wrong["gradients"]

@@ -58,6 +58,16 @@ Shapes any_shapes() {
   return shapes;
 }
 
+[[noreturn]] void fail(const char* what) {
+  std::fprintf(stderr, "%s\n", what);
+  std::_Exit(1);  // what ends a program in peace would race with the workers
+}
+
+[[noreturn]] void fail(const char* what, double found, double expected) {
+  std::fprintf(stderr, "%g, expected %g: ", found, expected);
+  fail(what);
+}
+
 // Everything that a run is computed from.
 struct Given {
   std::vector<std::vector<float>> weights;  // 5 for each row
@@ -123,6 +133,23 @@ Results results(const Shapes& shapes, const KernelTable& kernels, const Given& g
   Crew crew(threads);
   const std::shared_ptr<const PackedWeights> packed = stack.pack(weights, crew);
   stack.forward(*packed, batch, forward, crew);
+
+  // Twice, in stretches and not, the second time in the memory of the first.
+  for (const std::size_t states_at_once : {samples * size.output() * 2, std::size_t{1} << 20}) {
+    StackForward top = forward;
+    top.outputs = {grid(size.output())};
+    top.h_n = run.room(size.rows() * samples * size.state());
+    top.c_n = run.room(size.rows() * samples * size.units);
+    top.cells.clear();
+    top.gates.clear();
+    stack.forward_top(*packed, batch, top, crew, states_at_once);
+    const auto same = [](const float* found, const float* expected, std::size_t count) {
+      if (std::memcmp(found, expected, count * sizeof(float)) != 0) fail("the top alone differs");
+    };
+    same(top.outputs[0].data, forward.outputs.back().data, steps * samples * size.output());
+    same(top.h_n, forward.h_n, size.rows() * samples * size.state());
+    if (size.cell == Cell::lstm) same(top.c_n, forward.c_n, size.rows() * samples * size.units);
+  }
 
   StackBackward backward{};
   backward.x = input;
@@ -276,16 +303,6 @@ double plain_total(const Shapes& shapes, const Given& given,
     }
   }
   return total;
-}
-
-[[noreturn]] void fail(const char* what) {
-  std::fprintf(stderr, "%s\n", what);
-  std::_Exit(1);  // what ends a program in peace would race with the workers
-}
-
-[[noreturn]] void fail(const char* what, double found, double expected) {
-  std::fprintf(stderr, "%g, expected %g: ", found, expected);
-  fail(what);
 }
 
 void check_against_equations(const Shapes& shapes, const Given& given, const Results& found) {

@@ -122,7 +122,6 @@ def run(stack: Any = None, **changed: Any) -> None:
         "cells": [],
         "gates": [],
         "ids": None,
-        "slices": 1,
         "threads": 1,
     }
     (stack or gru()).forward(**given | changed)
@@ -151,7 +150,6 @@ UNALIGNED = np.zeros(8 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(1, 2, 4)
         ({"weights": [[floats(12, 3)]]}, "the weights of a row must be 2 arrays, not 1"),
         ({"lengths": np.array([5, 6])}, "the length of sample 1 is 6; it must be between 1 and"),
         ({"lengths": np.array([5])}, r"lengths has shape \(1,\); it must have \(2,\)"),
-        ({"slices": 0}, "a batch has at least one slice"),
         ({"threads": 2**63}, "threads are 9223372036854775808; they must be at most 1024"),
         ({"c0": floats(1, 2, 5)}, r"c0 has shape \(1, 2, 5\)"),
         ({"x": floats(3, 3), "ids": UNALIGNED_IDS}, "ids are not aligned; give a copy of them"),
@@ -169,7 +167,6 @@ def test_what_a_run_refuses(changed: dict[str, Any], message: str) -> None:
         ("x", [[[0.0] * 3] * 2] * 5),
         ("h_n", np.broadcast_to(floats(1), (1, 2, 4))),
         ("lengths", np.array([5.0, 2.0])),
-        ("slices", -1),
         ("threads", 1.5),
     ],
 )
@@ -210,10 +207,6 @@ def test_a_product_reads_no_floats_that_are_not_aligned() -> None:
         native().PackedMatrix(matrix, None, isa)  # type: ignore[union-attr]
     with pytest.raises(ValueError, match=r"bias has shape \(2,\); it must have .* and aligned"):
         native().PackedMatrix(matrix.copy(), matrix[0, :2], isa)  # type: ignore[union-attr]
-
-
-def test_more_slices_than_samples_are_as_many_as_samples() -> None:
-    run(slices=2**63)
 
 
 def test_a_batch_without_elements_may_claim_any_number_of_samples() -> None:

@@ -112,5 +112,3 @@ def test_what_would_be_copied_away_is_refused() -> None:
     ]
     with pytest.raises(TypeError):
         native().additive_scores(*arrays, COMPILED[0], 1)
-    with pytest.raises(ValueError, match="at least one direction"):
-        native().best_slices(8, 0, 1)

@@ -22,7 +22,7 @@ from unrolled import nn
 from unrolled.grid import StackShape
 from unrolled.kernels import available_isas, why_unavailable
 from unrolled.kernels._isa import native
-from unrolled.nn import _native_call, _stack_cache
+from unrolled.nn import _stack_cache
 from unrolled.nn._kept import Wanted, by_name
 from unrolled.nn._native_op import recurrent, recurrent_backward, sizes_of
 from unrolled.nn._weights import flat, stack_weights
@@ -150,7 +150,7 @@ def test_every_instruction_set_computes_the_same(kind: str, isa: str) -> None:
     c0 = torch.zeros(4, 9, 19) if shape.has_cell_state else None
     h_n, c_n = torch.empty_like(h0), None if c0 is None else torch.empty_like(c0)
     weights = [[weight.detach() for weight in row.present()] for row in stack_weights(layer, shape)]
-    stack.forward(weights, x, h0, c0, lengths, outputs, h_n, c_n, [], [], None, 2, 2)
+    stack.forward(weights, x, h0, c0, lengths, outputs, h_n, c_n, [], [], None, 2)
     with unrolled.engine("reference"):
         expected = states_of(copy.deepcopy(layer).double(), x.double(), lengths=lengths)
     assert_near([outputs[-1], h_n] + ([] if c_n is None else [c_n]), expected)
@@ -561,21 +561,17 @@ def test_units_cut_between_threads_are_the_same_to_the_last_bit(kind: str, steps
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("states_at_once", [1, 20, 40])
-def test_a_run_in_stretches_is_the_same_to_the_last_bit(
-    kind: str, states_at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    layer = make(kind, 4, 5, num_layers=3)
-    x = torch.randn(2, 9, 4).transpose(0, 1)
-    quantized = layer.quantize("int8")
-    with torch.no_grad():
-        whole, whole_quantized = states_of(layer, x), states_of(quantized, x)
-        monkeypatch.setattr(_native_call, "_STATES_AT_ONCE", states_at_once)
-        for found, expected in (
-            (states_of(layer, x), whole),
-            (states_of(quantized, x), whole_quantized),
-        ):
-            assert all(map(torch.equal, found, expected))
+@pytest.mark.parametrize(("batch", "steps"), [(2_000, 230), (240_000, 3)])
+def test_a_run_in_stretches_is_the_same_to_the_last_bit(kind: str, batch: int, steps: int) -> None:
+    layer = make(kind, 2, 5, num_layers=2)
+    x = torch.randn(batch, steps, 2).transpose(0, 1)
+    for one in (layer, layer.quantize("int8")):
+        with torch.no_grad():
+            found = states_of(one, x)
+            grid = one.unroll(x)  # every state is wanted, so this is no run in stretches
+        expected = [grid.output, grid.hidden_state]
+        expected += [grid.cell_state] if layer.shape.has_cell_state else []
+        assert all(map(torch.equal, found, expected))
 
 
 @pytest.mark.parametrize("kind", KINDS)

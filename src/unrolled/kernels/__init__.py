@@ -6,7 +6,6 @@ from ._isa import isa as isa
 from ._isa import why_unavailable as why_unavailable
 from ._packed_matrix import PackedMatrix as PackedMatrix
 from ._recurrent import additive_scores as additive_scores
-from ._recurrent import best_slices as best_slices
 from ._recurrent import gates_row as gates_row
 from ._recurrent import recurrent_stack as recurrent_stack
 from ._recurrent import recurrent_stream as recurrent_stream

@@ -72,20 +72,6 @@ def gates_row(shape: StackShape) -> int:
     return int(compiled_module().gates_row(shape.cell, shape.hidden_size, isa().name))
 
 
-def best_slices(samples: int, directions: int, threads: int) -> int:
-    """Parts of a batch that are best run beside each other.
-
-    Args:
-        samples: of the batch.
-        directions: that run beside each other anyway.
-        threads: there are.
-
-    Raises:
-        RuntimeError: there is no compiled module.
-    """
-    return int(compiled_module().best_slices(samples, directions, threads))
-
-
 def additive_scores(
     queries: Any, keys: Any, mask: Any, energy: Any, scores: Any, threads: int
 ) -> None:

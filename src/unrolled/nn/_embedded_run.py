@@ -11,7 +11,7 @@ from ._engine import may_call_kernels
 from ._gru import GRU
 from ._layer_run import LayerResult
 from ._lstm import LSTM
-from ._native_call import compute
+from ._native_call import compute_top
 from ._quantized_layer import QuantizedLayer
 from ._rnn import RNN
 from ._watched import is_watched
@@ -69,8 +69,8 @@ def run_embedded(
     check_initial_state(state, shape=shape, batch=batch, like=table)
     real = None if lengths is None else check_sample_lengths(lengths, batch=batch, steps=steps)
     symbols = steps_first.to(torch.int64)
-    kept = compute(shape, table, h0, c0, real, flat(weights), cells=False, gates=False, ids=symbols)
-    output = kept.outputs[-1]
+    kept = compute_top(shape, table, h0, c0, real, flat(weights), ids=symbols)
+    output = kept.outputs[0]
     return LayerResult(output.transpose(0, 1) if layer.batch_first else output, kept.h_n, kept.c_n)
 
 

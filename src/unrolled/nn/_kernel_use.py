@@ -1,6 +1,7 @@
 """What the compiled kernels can compute."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import torch
 from torch import Tensor
@@ -9,6 +10,9 @@ from torch.autograd import forward_ad
 from ..kernels import why_unavailable
 
 _PLAIN = {Tensor, torch.nn.Parameter}
+# Of a layer that is called, all tensors are asked in one go: a loop takes several times as long.
+_PLACE_AND_TYPE = attrgetter("is_cpu", "dtype")
+_FLOATS_ON_CPU = {(True, torch.float32)}
 _MISSING = why_unavailable()  # asked once: a compiled graph cannot trace an import
 
 
@@ -20,20 +24,21 @@ def why_not_compiled(tensors: Sequence[Tensor]) -> str | None:
     """
     if _MISSING is not None:
         return _MISSING
-    for tensor in tensors:
-        if not tensor.is_cpu:
-            return f"the kernels run on the CPU, and a tensor is on {tensor.device}"
-        if tensor.dtype != torch.float32:
-            return f"the kernels compute in float32, and a tensor is {tensor.dtype}"
+    is_compiling = torch.compiler.is_compiling()
+    if is_compiling or set(map(_PLACE_AND_TYPE, tensors)) != _FLOATS_ON_CPU:
+        for tensor in tensors:
+            if not tensor.is_cpu:
+                return f"the kernels run on the CPU, and a tensor is on {tensor.device}"
+            if tensor.dtype != torch.float32:
+                return f"the kernels compute in float32, and a tensor is {tensor.dtype}"
     if torch.is_autocast_enabled("cpu"):
         return "the kernels compute in float32, and autocast asks for another type"
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return "the kernels know plain gradients, not the transformations of torch.func"
     # The compiler can trace neither question, and asks the operator, not the memory.
-    if not torch.compiler.is_compiling():
-        for tensor in tensors:
-            if tensor.is_neg():
-                return "the kernels read memory as it is, and a tensor is a negated view of it"
+    if not is_compiling:
+        if any(map(Tensor.is_neg, tensors)):
+            return "the kernels read memory as it is, and a tensor is a negated view of it"
         if torch._C._get_tracing_state() is not None:
             return "a trace for TorchScript or ONNX is made of PyTorch's operators"
     return None

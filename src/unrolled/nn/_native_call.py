@@ -6,11 +6,8 @@ import numpy as np
 from torch import Tensor
 
 from ..grid import StackShape
-from ..kernels import best_slices
 from ._kept import Kept, Wanted, gradient_room, room, room_around
-from ._stack_cache import CompiledStack, stack_of
-
-_STATES_AT_ONCE = 1 << 20  # numbers in the states of a layer, 4 MiB
+from ._stack_cache import stack_of
 
 
 def compute(
@@ -23,7 +20,6 @@ def compute(
     *,
     cells: bool,
     gates: bool,
-    ids: Tensor | None = None,
     precision: str = "fp32",
 ) -> Kept:
     """Run a stack, past PyTorch's dispatcher.
@@ -37,14 +33,11 @@ def compute(
         weights: of all rows, one after the other.
         cells: whether c of every step is wanted.
         gates: whether a gradient will be, which needs those cells too.
-        ids: where `x` is a table, which of its rows is the input, (step, batch).
         precision: of the weights, in the order that `QuantizedLayer` has them.
     """
-    steps, batch = (x if ids is None else ids).shape[:2]
+    steps, batch = x.shape[:2]
     kept = room(shape, x, steps, batch, Wanted(cells or gates, gates))
-    stack = stack_of(shape, weights, precision)
-    outputs = [output.numpy() for output in kept.outputs]
-    _run(stack, shape, x, h0, c0, lengths, weights, kept, outputs, ids)
+    _run(shape, x, h0, c0, lengths, weights, kept, None, precision)
     return kept
 
 
@@ -55,12 +48,14 @@ def compute_top(
     c0: Tensor | None,
     lengths: Tensor | None,
     weights: Sequence[Tensor],
+    *,
+    ids: Tensor | None = None,
     precision: str = "fp32",
 ) -> Kept:
     """`compute`, where of the outputs only that of the last layer is wanted, and comes alone.
 
-    Long runs are made a stretch of steps after the other, so that the states of the layers below
-    stay in the cache and take no more memory however long the run is.
+    The compiled stack keeps memory for those of the layers below, and makes long runs a stretch of
+    steps after the other.
 
     Args:
         shape: the stack.
@@ -69,29 +64,16 @@ def compute_top(
         c0: as in `compute`.
         lengths: as in `compute`.
         weights: as in `compute`.
+        ids: where `x` is a table, which of its rows is the input, (step, batch).
         precision: as in `compute`.
     """
-    steps, batch = x.shape[:2]
-    at_once, num_below = max(1, steps), shape.num_layers - 1
-    if num_below > 0 and not shape.bidirectional and lengths is None:
-        at_once = min(at_once, max(1, _STATES_AT_ONCE // max(1, batch * shape.output_size)))
-    stack = stack_of(shape, weights, precision)
-    below = stack.room_below(num_below, at_once, batch)
-    output = x.new_empty(steps, batch, shape.output_size)
-    h, c = h0, c0
-    for first in range(0, max(1, steps), at_once):
-        stretch = slice(first, first + at_once)
-        kept = room_around(shape, x, batch, [output])
-        top = output[stretch].numpy()
-        outputs = [*below[:, : len(top)], top]
-        _run(stack, shape, x[stretch], h, c, lengths, weights, kept, outputs, None)
-        h, c = kept.h_n, kept.c_n
-    stack.keep_room(below)
+    steps, batch = (x if ids is None else ids).shape[:2]
+    kept = room_around(shape, x, batch, [x.new_empty(steps, batch, shape.output_size)])
+    _run(shape, x, h0, c0, lengths, weights, kept, ids, precision)
     return kept
 
 
 def _run(
-    stack: CompiledStack,
     shape: StackShape,
     x: Tensor,
     h0: Tensor,
@@ -99,26 +81,25 @@ def _run(
     lengths: Tensor | None,
     weights: Sequence[Tensor],
     kept: Kept,
-    outputs: list[np.ndarray],
     ids: Tensor | None,
+    precision: str,
 ) -> None:
-    """One run into memory that is there: `outputs` of all layers, and the rest of `kept`."""
+    """One run into memory that is there: that of `kept`."""
     steps, batch = (x if ids is None else ids).shape[:2]
-    threads = stack.threads(steps, batch)
+    stack = stack_of(shape, weights, precision)
     stack.compiled.forward(
         stack.arrays(weights),
         _steps_of(x),
         _array(h0),
         None if c0 is None else _array(c0),
         None if lengths is None else lengths.numpy(),
-        outputs,
+        [output.numpy() for output in kept.outputs],
         kept.h_n.numpy(),
         None if kept.c_n is None else kept.c_n.numpy(),
         [cell.numpy() for cell in kept.cells],
         [gate.numpy() for gate in kept.gates],
         None if ids is None else ids.numpy(),
-        best_slices(batch, shape.num_directions, threads),
-        threads,
+        stack.threads(steps, batch),
     )
 
 
@@ -160,7 +141,6 @@ def compute_gradients(
     of_row = [part.numpy() for part in found[2 + has_cell_state :]]
     per_row = len(weights) // shape.num_rows
     stack = stack_of(shape, weights)
-    threads = stack.threads(*x.shape[:2])
     stack.compiled.backward(
         stack.arrays(weights),
         _steps_of(x),
@@ -178,8 +158,7 @@ def compute_gradients(
         found[1].numpy(),
         found[2].numpy() if has_cell_state else None,
         [of_row[at : at + per_row] for at in range(0, len(of_row), per_row)],
-        best_slices(x.shape[1], shape.num_directions, threads),
-        threads,
+        stack.threads(*x.shape[:2]),
     )
     return found
 

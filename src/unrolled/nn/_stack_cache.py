@@ -1,8 +1,8 @@
 """The compiled stacks of the layers there are."""
 
-import math
 import weakref
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ from ..kernels import recurrent_stack
 
 Rows = list[list[np.ndarray]]
 
-_MOST_KEPT = 1 << 24  # bytes
+_FORM = attrgetter("shape", "dtype")
 
 
 class CompiledStack:
-    """A compiled stack, NumPy's view of the weights that it ran with last, and memory to run in.
+    """A compiled stack, and NumPy's view of the weights that it ran with last.
 
     Args:
         shape: the stack.
@@ -28,8 +28,6 @@ class CompiledStack:
     def __init__(self, shape: StackShape, precision: str) -> None:
         self.compiled: Any = recurrent_stack(shape, precision)
         self._num_rows = shape.num_rows
-        self._output_size = shape.output_size
-        self._rooms: list[np.ndarray] = []
         self._last: tuple[list[Any], Rows] = ([], [])
 
     def threads(self, steps: int, batch: int) -> int:
@@ -41,39 +39,6 @@ class CompiledStack:
         """
         return int(self.compiled.useful_threads(steps * batch, torch.get_num_threads()))
 
-    def room_below(self, num_layers: int, steps: int, batch: int) -> np.ndarray:
-        """Memory for outputs of layers that nobody sees, (layer, step, batch, output).
-
-        The system clears new memory before it gives it, which takes long beside a small layer's
-        run; so what a run had goes to the next.
-
-        Args:
-            num_layers: with such outputs.
-            steps: of the run.
-            batch: its samples.
-        """
-        shape = (num_layers, steps, batch, self._output_size)
-        count = math.prod(shape)
-        if count == 0:
-            return np.empty(shape, np.float32)
-        try:
-            room = self._rooms.pop()  # which no other thread gets then
-        except IndexError:
-            room = np.empty(count, np.float32)
-        if room.size < count:
-            room = np.empty(count, np.float32)
-        return room[:count].reshape(shape)
-
-    def keep_room(self, room: np.ndarray) -> None:
-        """Take back what `room_below` gave, unless it is too much to hold.
-
-        Args:
-            room: that memory.
-        """
-        whole = room if room.base is None else room.base
-        if not self._rooms and 0 < whole.nbytes <= _MOST_KEPT:
-            self._rooms.append(whole)
-
     def arrays(self, weights: Sequence[Tensor]) -> Rows:
         """The weights of each row as the compiled stack takes them, in a third of a tensor's time.
 
@@ -83,9 +48,9 @@ class CompiledStack:
         Args:
             weights: of all rows, one after the other.
         """
-        places = [(w.data_ptr(), w.shape, w.dtype) for w in weights if w.is_contiguous()]
+        places = [*map(Tensor.data_ptr, weights), *map(_FORM, weights)]
         last_places, arrays = self._last
-        if places != last_places or len(places) < len(weights):
+        if places != last_places or not all(map(Tensor.is_contiguous, weights)):
             plain = [readable(weight).numpy() for weight in weights]
             per_row = len(plain) // self._num_rows
             arrays = [plain[at : at + per_row] for at in range(0, len(plain), per_row)]

@@ -1,6 +1,8 @@
 """The weights of a recurrent stack: PyTorch's names, layouts, order and initialisation."""
 
+import functools
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -73,9 +75,8 @@ def register_weights(
             "bias_hh": (gates,),
             "weight_hr": (shape.proj_size, shape.hidden_size),
         }
-        for name in weight_names(shape, layer, direction):
-            size = sizes[name.split("_l", 1)[0]]
-            parameter = nn.Parameter(torch.empty(size, device=device, dtype=dtype))
+        for kind, name in _names_of_row(shape, layer, direction):
+            parameter = nn.Parameter(torch.empty(sizes[kind], device=device, dtype=dtype))
             module.register_parameter(name, parameter)
 
 
@@ -100,25 +101,33 @@ def stack_weights(module: nn.Module, shape: StackShape) -> list[LayerWeights]:
         module: the layer.
         shape: its stack.
     """
-    has_bias, is_projected = shape.bias, shape.proj_size > 0
-    rows = []
-    for layer, direction in shape.rows():
-        end = _suffix(layer, direction)
-        rows.append(
-            LayerWeights(
-                _weight(module, "weight_ih" + end),
-                _weight(module, "weight_hh" + end),
-                _weight(module, "bias_ih" + end) if has_bias else None,
-                _weight(module, "bias_hh" + end) if has_bias else None,
-                _weight(module, "weight_hr" + end) if is_projected else None,
-            )
-        )
-    return rows
+    if not torch.compiler.is_compiling():
+        rows, names = _names_of(shape)
+        if module._parameters.keys() >= names:
+            found = module._parameters.get
+            return [LayerWeights(*map(found, row)) for row in rows]  # type: ignore[arg-type]
+    return [
+        LayerWeights(**{kind: _weight(module, name) for kind, name in _names_of_row(shape, *row)})
+        for row in shape.rows()
+    ]
+
+
+def _names_of_row(shape: StackShape, layer: int, direction: Direction) -> Iterator[tuple[str, str]]:
+    """The fields of a `LayerWeights` that are there, and the names of the parameters."""
+    for name in weight_names(shape, layer, direction):
+        yield name.split("_l", 1)[0], name
+
+
+@functools.lru_cache(maxsize=1024)  # a layer asks at every call
+def _names_of(shape: StackShape) -> tuple[list[list[str | None]], frozenset[str]]:
+    """The names of the fields of each row, `None` for those that are not there; and all names."""
+    rows = [dict(_names_of_row(shape, *row)) for row in shape.rows()]
+    names = frozenset(name for row in rows for name in row.values())
+    return [[row.get(field) for field in LayerWeights._fields] for row in rows], names
 
 
 def _weight(module: nn.Module, name: str) -> Tensor:
-    # What is no parameter is an attribute; asking for the attribute first takes ten times as long.
-    found: Tensor | None = module._parameters.get(name)
+    found: Tensor | None = module._parameters.get(name)  # which a compiler guards as it is
     return getattr(module, name) if found is None else found
 
 
@@ -128,7 +137,7 @@ def flat(weights: list[LayerWeights]) -> list[Tensor]:
     Args:
         weights: one `LayerWeights` per row of `hidden_state`.
     """
-    return [weight for row in weights for weight in row.present()]
+    return [weight for row in weights for weight in row if weight is not None]
 
 
 def _suffix(layer: int, direction: Direction) -> str:

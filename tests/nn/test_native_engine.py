@@ -490,6 +490,7 @@ def test_what_the_kernels_cannot_compute_is_computed_elsewhere_and_the_reason_is
     choice = nn.engine_for(layer, x)
     assert choice.engine.name == "torch"
     assert reason in choice.reason
+    assert str(choice) == f"torch: {choice.reason}"
     assert layer(x)[0].shape == (5, 2, 4)
     assert nn.engine_for(make("gru", 3, 4), torch.randn(5, 2, 3)).engine.name == "native"
 

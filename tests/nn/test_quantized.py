@@ -456,7 +456,13 @@ def test_it_runs_on_the_kernels_only(engine: str) -> None:
     small = nn.GRU(3, 4).quantize("int8")
     message = f"runs on the compiled kernels only, and the engine in use is '{engine}'"
     with unrolled.engine(engine):
-        for call in (small, small.unroll, lambda x: nn.Stream(small)):
+        calls = (
+            small,
+            small.unroll,
+            lambda x: nn.Stream(small),
+            lambda x: nn.engine_for(small, x),
+        )
+        for call in calls:
             with pytest.raises(RuntimeError, match=message):
                 call(torch.zeros(1, 1, 3))
 

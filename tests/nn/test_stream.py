@@ -65,6 +65,11 @@ def test_one_that_was_made_in_inference_mode_is_of_use_outside() -> None:
         torch.testing.assert_close(stream.push(x_t), top)
 
 
+def test_it_says_what_it_runs() -> None:
+    stream = nn.GRU(3, 4, num_layers=2).stream(batch_size=5)
+    assert repr(stream) == "Stream(gru, 3, 4, num_layers=2, batch_size=5)"
+
+
 def test_the_weights_are_those_of_its_beginning() -> None:
     layer = nn.GRU(3, 4)
     x = torch.randn(1, 3)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from torch import Tensor
@@ -26,8 +26,8 @@ class Engine:
     """
 
     name: str
-    run: Callable[[StackCall], TopStates]
-    unroll: Callable[[StackCall], StackStates]
+    run: Callable[[StackCall], TopStates] = field(repr=False)
+    unroll: Callable[[StackCall], StackStates] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,9 @@ class EngineChoice:
 
     engine: Engine
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.engine.name}: {self.reason}"
 
 
 _ENGINES = {

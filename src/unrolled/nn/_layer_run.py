@@ -38,6 +38,24 @@ class RecurrentLayer(Protocol):
         """The stack."""
 
 
+@runtime_checkable
+class LowPrecisionLayer(RecurrentLayer, Protocol):
+    """What a quantized layer has beside the others: weights that the kernels alone can read."""
+
+    precision: str
+    error: Tensor
+
+    @property
+    def engine(self) -> Engine:
+        """The kernels."""
+
+    def check_use(self) -> None:
+        """Raise where the kernels are not in use."""
+
+    def weights_by_row(self) -> list[list[Tensor]]:
+        """The weights of each layer."""
+
+
 class LayerResult(NamedTuple):
     """`output` in the form of the input, and the final states."""
 
@@ -77,12 +95,13 @@ def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineC
         input: as the layer takes it.
 
     Raises:
+        RuntimeError: none does: the layer is quantized and the kernels are not in use.
         TypeError, ValueError: as `RNN.forward` says.
     """
     check_layer(layer)
-    own = getattr(layer, "engine", None)
-    if isinstance(own, Engine):
-        return EngineChoice(own, "a quantized layer runs on the compiled kernels only")
+    if isinstance(layer, LowPrecisionLayer):
+        layer.check_use()
+        return EngineChoice(layer.engine, "a quantized layer runs on the compiled kernels only")
     if isinstance(input, PackedSequence):
         padded, _ = pad_packed_sequence(input, batch_first=layer.batch_first)
     else:

@@ -1,7 +1,7 @@
 """Running a layer step by step, as its input comes."""
 
 import copy
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -10,23 +10,10 @@ from torch import Tensor, nn
 from ..kernels import recurrent_stream
 from ._checks import check_input, check_size
 from ._engine import uses_kernels
-from ._layer_run import RecurrentLayer, check_layer
+from ._layer_run import LowPrecisionLayer, RecurrentLayer, check_layer
+from ._layer_settings import layer_repr
 from ._stack_cache import readable
 from ._weights import stack_weights
-
-
-@runtime_checkable
-class _LowPrecisionLayer(RecurrentLayer, Protocol):
-    """What a quantized layer has beside the others: weights that the kernels alone can read."""
-
-    precision: str
-    error: Tensor
-
-    def check_use(self) -> None:
-        """Raise where the kernels are not in use."""
-
-    def weights_by_row(self) -> list[list[Tensor]]:
-        """The weights of each layer."""
 
 
 class Stream:
@@ -65,8 +52,8 @@ class Stream:
             )
         check_size(batch_size, "batch_size")
         shape, precision = layer.shape, "fp32"
-        is_quantized = isinstance(layer, _LowPrecisionLayer)
-        if isinstance(layer, _LowPrecisionLayer):
+        is_quantized = isinstance(layer, LowPrecisionLayer)
+        if isinstance(layer, LowPrecisionLayer):
             layer.check_use()
             like, rows, precision = layer.error, layer.weights_by_row(), layer.precision
         else:
@@ -102,6 +89,10 @@ class Stream:
             layer = copy.deepcopy(layer)
             layer.batch_first = False
             self._layer = cast("nn.Module", layer).eval()
+
+    def __repr__(self) -> str:
+        sizes = layer_repr(self.shape, batch_first=False, dropout=0.0)
+        return f"Stream({self.shape.cell}, {sizes}, batch_size={self.batch_size})"
 
     @property
     def hidden_state(self) -> Float[Tensor, "layer batch hidden"]:

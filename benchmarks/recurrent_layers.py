@@ -30,7 +30,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unrolled import kernels, nn
 
-REPEATS = {"middle": 4, "one sample": 20, "one step": 500}
+REPEATS = {"middle": 4, "one sample": 20, "one step": 500, "small": 200}
 
 
 def main() -> None:

@@ -31,6 +31,12 @@ Grid<Float> half(Grid<Float> grid, std::size_t direction, std::size_t size) {
   return grid;
 }
 
+template <class Element>
+Grid<Element> from_step(Grid<Element> grid, std::size_t step) {
+  if (grid.data != nullptr) grid.data += static_cast<std::ptrdiff_t>(step) * grid.step;
+  return grid;
+}
+
 std::size_t cache_of_a_core() {
 #if defined(_SC_LEVEL2_CACHE_SIZE)
   const long size = sysconf(_SC_LEVEL2_CACHE_SIZE);
@@ -375,33 +381,27 @@ void Stack::forward_top(const PackedWeights& weights, const Batch& batch, const 
   const std::size_t fitting = states_at_once / std::max<std::size_t>(1, of_a_step);
   const std::size_t at_once =
       may_be_cut && below > 0 ? std::clamp(fitting, std::size_t{1}, steps) : steps;
-  const std::size_t of_a_layer = at_once * of_a_step;
-  std::unique_ptr<Room> room = room_for(below * of_a_layer);
-  const auto step = static_cast<std::ptrdiff_t>(of_a_step);
+  std::unique_ptr<Room> room = room_for(below * at_once * of_a_step);
+  std::vector<Grid<float>> outputs;
+  for (std::size_t layer = 0; layer < below; ++layer) {
+    outputs.push_back({room->memory.get() + layer * at_once * of_a_step,
+                       static_cast<std::ptrdiff_t>(of_a_step), static_cast<std::ptrdiff_t>(width)});
+  }
+  outputs.emplace_back();
   std::vector<float> h, c;  // after the stretch before
   for (std::size_t first = 0; first < steps; first += at_once) {
     StackForward part = run;
-    const auto skipped = static_cast<std::ptrdiff_t>(first);
-    if (run.ids.data != nullptr) {
-      part.ids.data += skipped * run.ids.step;
-    } else {
-      part.x.data += skipped * run.x.step;
-    }
-    part.outputs.clear();
-    for (std::size_t layer = 0; layer < below; ++layer) {
-      part.outputs.push_back(
-          {room->memory.get() + layer * of_a_layer, step, static_cast<std::ptrdiff_t>(width)});
-    }
-    Grid<float> top = run.outputs.back();
-    top.data += skipped * top.step;
-    part.outputs.push_back(top);
+    part.ids = from_step(run.ids, first);
+    if (run.ids.data == nullptr) part.x = from_step(run.x, first);
+    outputs.back() = from_step(run.outputs.back(), first);
+    part.outputs = outputs;
     if (first > 0) {
       h.assign(run.h_n, run.h_n + size_.rows() * samples * size_.state());
       part.h0 = h.data();
-      if (size_.cell == Cell::lstm) {
-        c.assign(run.c_n, run.c_n + size_.rows() * samples * size_.units);
-        part.c0 = c.data();
-      }
+    }
+    if (first > 0 && size_.cell == Cell::lstm) {
+      c.assign(run.c_n, run.c_n + size_.rows() * samples * size_.units);
+      part.c0 = c.data();
     }
     if (at_once == steps) {
       ForwardPlan(*this, weights, batch, part, crew).run(crew);

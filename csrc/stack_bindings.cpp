@@ -24,6 +24,16 @@ namespace unrolled {
 
 namespace {
 
+class PyStack;
+
+// Weights of a stack, looked at once and read by any number of its runs. They are the arrays' own
+// memory, whatever is written there.
+struct BoundWeights {
+  const PyStack* stack;
+  WeightArrays arrays;
+  std::vector<Weights> weights;
+};
+
 class PyStack {
  private:
   struct Samples {
@@ -50,6 +60,11 @@ class PyStack {
       throw std::invalid_argument(std::string(name) + " must be " + std::to_string(expected) +
                                   " arrays, not " + std::to_string(found));
     }
+  }
+
+  void check_own(const BoundWeights& weights) const {
+    if (weights.stack != this)
+      throw std::invalid_argument("the weights are bound to another stack");
   }
 
   // Room for every step, though ragged batches leave the end of it untouched.
@@ -233,16 +248,20 @@ class PyStack {
     return weights;
   }
 
+  BoundWeights bind(const WeightArrays& arrays) const { return {this, arrays, weights_of(arrays)}; }
+
   Stack& stack() { return stack_; }
   std::size_t gates_row() const { return stack_.gates_row(); }
   std::size_t useful_threads(std::size_t rows, std::size_t threads) const {
     return unrolled::useful_threads(size_, rows, threads);
   }
 
-  void forward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
-               const std::optional<Lengths>& lengths, const std::vector<Out>& outputs,
-               const Out& h_n, const std::optional<Out>& c_n, const std::vector<Out>& cells,
-               const std::vector<Out>& gates, const std::optional<Ids>& ids, std::size_t threads) {
+  // The states before the first step are zeros where they are not given.
+  void forward(const BoundWeights& weights, const In& x, const std::optional<In>& h0,
+               const std::optional<In>& c0, const std::optional<Lengths>& lengths,
+               const std::vector<Out>& outputs, const Out& h_n, const std::optional<Out>& c_n,
+               const std::vector<Out>& cells, const std::vector<Out>& gates,
+               const std::optional<Ids>& ids, std::size_t threads) {
     const Samples samples =
         ids ? samples_of(*ids, lengths, threads) : samples_of(x, lengths, threads);
     StackForward run;
@@ -261,9 +280,7 @@ class PyStack {
     run.c0 = contiguous("c0", c0, {size_.rows(), samples.count, size_.units});
     run.c_n = contiguous("c_n", c_n, {size_.rows(), samples.count, size_.units});
     const bool has_cell = size_.cell == Cell::lstm;
-    if (has_cell && (run.c0 == nullptr || run.c_n == nullptr)) {
-      throw std::invalid_argument("an LSTM needs c0 and c_n");
-    }
+    if (has_cell && run.c_n == nullptr) throw std::invalid_argument("an LSTM needs c_n");
     const bool is_top_alone = outputs.size() == 1 && cells.empty() && gates.empty();
     if (!is_top_alone) count("outputs", outputs.size(), size_.layers);
     for (const Out& output : outputs) {
@@ -277,7 +294,7 @@ class PyStack {
     }
     if (!gates.empty()) count("gates", gates.size(), size_.rows());
     for (const Out& part : gates) run.gates.push_back(gates_of(part, samples));
-    const std::vector<Weights> used = weights_of(weights);
+    check_own(weights);
     if (ids) check_ids(run, samples);  // once the outputs show that there are as many as it says
     Places places;
     places.reads("x", x);
@@ -285,7 +302,7 @@ class PyStack {
     places.reads("c0", c0);
     places.reads("the lengths", lengths);
     places.reads("the ids", ids);
-    places.reads("a weight", weights);
+    places.reads("a weight", weights.arrays);
     places.writes("an output", outputs);
     places.writes("h_n", h_n);
     places.writes("c_n", c_n);
@@ -293,9 +310,14 @@ class PyStack {
     places.writes("gates", gates);
     places.check();
     nb::gil_scoped_release released;
+    const std::size_t of_h = h0 ? 0 : size_.rows() * samples.count * size_.state();
+    const std::size_t of_c = c0 || !has_cell ? 0 : size_.rows() * samples.count * size_.units;
+    const std::vector<float> zeros(std::max(of_h, of_c));
+    if (!h0) run.h0 = zeros.data();
+    if (!c0) run.c0 = zeros.data();
     const Batch batch = samples.batch();
     Crew crew = crew_of(threads);
-    const std::shared_ptr<const PackedWeights> packed = stack_.pack(used, crew);
+    const std::shared_ptr<const PackedWeights> packed = stack_.pack(weights.weights, crew);
     if (is_top_alone) {
       stack_.forward_top(*packed, batch, run, crew);
     } else {
@@ -303,7 +325,7 @@ class PyStack {
     }
   }
 
-  void backward(const WeightArrays& weights, const In& x, const In& h0, const std::optional<In>& c0,
+  void backward(const BoundWeights& weights, const In& x, const In& h0, const std::optional<In>& c0,
                 const std::optional<Lengths>& lengths, const std::vector<In>& outputs,
                 const std::vector<In>& cells, const std::vector<In>& gates,
                 const std::vector<std::optional<In>>& grad_outputs,
@@ -355,7 +377,7 @@ class PyStack {
     if (grad_x) {
       run.grad_x = grid<float>("grad_x", *grad_x, {samples.steps, samples.count, size_.input});
     }
-    const std::vector<Weights> used = weights_of(weights);
+    check_own(weights);
     run.gradients = gradients_of(gradients);
     Places places;
     places.reads("x", x);
@@ -369,7 +391,7 @@ class PyStack {
     places.reads("grad_h_n", grad_h_n);
     places.reads("grad_c_n", grad_c_n);
     places.reads("the gradient of cells", grad_cells);
-    places.reads("a weight", weights);
+    places.reads("a weight", weights.arrays);
     places.writes("grad_x", grad_x);
     places.writes("grad_h0", grad_h0);
     places.writes("grad_c0", grad_c0);
@@ -378,7 +400,7 @@ class PyStack {
     nb::gil_scoped_release released;
     const Batch batch = samples.batch();
     Crew crew = crew_of(threads);
-    stack_.backward(batch, used, run, crew);
+    stack_.backward(batch, weights.weights, run, crew);
   }
 
  private:
@@ -516,13 +538,14 @@ void bind_stack(nb::module_& module) {
            nb::arg("precision") = "fp32")
       .def_prop_ro("gates_row", &PyStack::gates_row)
       .def("useful_threads", &PyStack::useful_threads, nb::arg("rows"), nb::arg("threads"))
-      .def("forward", &PyStack::forward, nb::arg("weights").noconvert(), nb::arg("x").noconvert(),
-           nb::arg("h0").noconvert(), nb::arg("c0").noconvert().none(),
+      .def("bind", &PyStack::bind, nb::keep_alive<0, 1>(), nb::arg("weights").noconvert())
+      .def("forward", &PyStack::forward, nb::arg("weights"), nb::arg("x").noconvert(),
+           nb::arg("h0").noconvert().none(), nb::arg("c0").noconvert().none(),
            nb::arg("lengths").noconvert().none(), nb::arg("outputs").noconvert(),
            nb::arg("h_n").noconvert(), nb::arg("c_n").noconvert().none(),
            nb::arg("cells").noconvert(), nb::arg("gates").noconvert(),
            nb::arg("ids").noconvert().none(), nb::arg("threads"))
-      .def("backward", &PyStack::backward, nb::arg("weights").noconvert(), nb::arg("x").noconvert(),
+      .def("backward", &PyStack::backward, nb::arg("weights"), nb::arg("x").noconvert(),
            nb::arg("h0").noconvert(), nb::arg("c0").noconvert().none(),
            nb::arg("lengths").noconvert().none(), nb::arg("outputs").noconvert(),
            nb::arg("cells").noconvert(), nb::arg("gates").noconvert(),
@@ -531,6 +554,7 @@ void bind_stack(nb::module_& module) {
            nb::arg("grad_x").noconvert().none(), nb::arg("grad_h0").noconvert(),
            nb::arg("grad_c0").noconvert().none(), nb::arg("gradients").noconvert(),
            nb::arg("threads"));
+  nb::class_<BoundWeights>(module, "BoundWeights");
   nb::class_<PyStream>(module, "Stream")
       .def(nb::init<PyStack&, const WeightArrays&, const Out&, const Out&,
                     const std::optional<Out>&, const std::vector<Out>&, std::size_t>(),

@@ -101,14 +101,14 @@ class Fuzz:
                 self.numbers.integers(0, 3, call["x"].shape[:2]), dtype=np.int64
             )
             call["x"] = self.array(3, sizes["size"])
-        return stack.forward, call, ("outputs", "h_n", "c_n", "cells")
+        return bound(stack, stack.forward), call, ("outputs", "h_n", "c_n", "cells")
 
     def backward(self) -> tuple[Callable[..., None], Call, tuple[str, ...]]:
         while True:
             stack, _, call = self.stack()
             if call["gates"]:
                 break
-        stack.forward(**call)
+        bound(stack, stack.forward)(**call)
         pick = self.chance.choice
 
         def like(array: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ class Fuzz:
         zeros = [[np.zeros_like(weight) for weight in row] for row in call["weights"]]
         back["gradients"] = pick([[], zeros])
         back["threads"] = pick([1, 2])
-        return stack.backward, back, ("grad_x", "grad_h0", "grad_c0", "gradients")
+        return bound(stack, stack.backward), back, ("grad_x", "grad_h0", "grad_c0", "gradients")
 
     def stream(self) -> tuple[Callable[..., None], Call, tuple[str, ...]]:
         while True:
@@ -304,6 +304,15 @@ class Fuzz:
             return self.chance.choice(changes)()
         except (ValueError, IndexError):
             return array
+
+
+def bound(stack: Any, method: Callable[..., None]) -> Callable[..., None]:
+    """A method of a stack that takes arrays of weights."""
+
+    def run(weights: Any, **arguments: Any) -> None:
+        method(stack.bind(weights), **arguments)
+
+    return run
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -1,8 +1,10 @@
 """The compiled module's functions, called with what they were not made for."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -109,9 +111,10 @@ def gru(**sizes: Any) -> Any:
     return native().Stack(**given | sizes, bias=False, isa=kernels.isa().name)  # type: ignore[union-attr]
 
 
-def run(stack: Any = None, **changed: Any) -> None:
+def run(stack: Any = None, weights: Any = None, **changed: Any) -> None:
+    stack = stack or gru()
+    bound = stack.bind(weights or [[floats(12, 3), floats(12, 4)]])
     given = {
-        "weights": [[floats(12, 3), floats(12, 4)]],
         "x": floats(5, 2, 3),
         "h0": floats(1, 2, 4),
         "c0": None,
@@ -124,7 +127,32 @@ def run(stack: Any = None, **changed: Any) -> None:
         "ids": None,
         "threads": 1,
     }
-    (stack or gru()).forward(**given | changed)
+    stack.forward(bound, **given | changed)
+
+
+def test_weights_are_those_of_the_stack_that_they_are_bound_to() -> None:
+    stack, other = gru(), gru()
+    bound = other.bind([[floats(12, 3), floats(12, 4)]])
+    arguments = [floats(5, 2, 3), None, None, None, [floats(5, 2, 4)], STATE.copy()]
+    other.forward(bound, *arguments, None, [], [], None, 1)
+    with pytest.raises(ValueError, match="the weights are bound to another stack"):
+        stack.forward(bound, *arguments, None, [], [], None, 1)
+
+
+def test_bound_weights_keep_their_stack_and_their_memory() -> None:
+    stack, weights = gru(), [[np.ones((12, 3), np.float32), np.ones((12, 4), np.float32)]]
+    bound = stack.bind(weights)
+    kept = weakref.ref(weights[0][0])
+    del weights
+    gc.collect()
+    assert kept() is not None
+    found = [floats(5, 2, 4), floats(5, 2, 4)]
+    x = np.ones((5, 2, 3), np.float32)
+    stack.forward(bound, x, None, None, None, [found[0]], STATE.copy(), None, [], [], None, 1)
+    kept()[...] = 0  # type: ignore[index]
+    stack.forward(bound, x, STATE, None, None, [found[1]], STATE.copy(), None, [], [], None, 1)
+    assert found[0].any()
+    assert not found[1].any()
 
 
 STATE = floats(1, 2, 4)

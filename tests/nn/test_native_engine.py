@@ -150,7 +150,7 @@ def test_every_instruction_set_computes_the_same(kind: str, isa: str) -> None:
     c0 = torch.zeros(4, 9, 19) if shape.has_cell_state else None
     h_n, c_n = torch.empty_like(h0), None if c0 is None else torch.empty_like(c0)
     weights = [[weight.detach() for weight in row.present()] for row in stack_weights(layer, shape)]
-    stack.forward(weights, x, h0, c0, lengths, outputs, h_n, c_n, [], [], None, 2)
+    stack.forward(stack.bind(weights), x, h0, c0, lengths, outputs, h_n, c_n, [], [], None, 2)
     with unrolled.engine("reference"):
         expected = states_of(copy.deepcopy(layer).double(), x.double(), lengths=lengths)
     assert_near([outputs[-1], h_n] + ([] if c_n is None else [c_n]), expected)

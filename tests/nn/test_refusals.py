@@ -85,17 +85,18 @@ def test_what_a_layer_refuses(
 ) -> None:
     layer = nn.GRU(3, 4)
     with unrolled.engine(engine):
-        for call in (layer.forward, layer.unroll):
+        for call in (layer.forward, layer.unroll, torch.no_grad()(layer.forward)):
             with pytest.raises(error, match=message):
                 call(*arguments, **named)
 
 
 def test_an_lstm_takes_a_pair() -> None:
     layer = nn.LSTM(3, 4)
-    with pytest.raises(TypeError, match=r"the initial state of an LSTM is a tensor; give a pair"):
-        layer(X, torch.zeros(1, 2, 4))
-    with pytest.raises(ValueError, match=r"c_0 has shape \(1, 2, 5\); it must be \(1, 2, 4\)"):
-        layer(X, (torch.zeros(1, 2, 4), torch.zeros(1, 2, 5)))
+    for call in (layer, torch.no_grad()(layer.forward)):
+        with pytest.raises(TypeError, match=r"the initial state of an LSTM is a tensor; give a"):
+            call(X, torch.zeros(1, 2, 4))
+        with pytest.raises(ValueError, match=r"c_0 has shape \(1, 2, 5\); it must be \(1, 2, 4\)"):
+            call(X, (torch.zeros(1, 2, 4), torch.zeros(1, 2, 5)))
 
 
 @pytest.mark.parametrize(

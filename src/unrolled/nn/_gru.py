@@ -104,9 +104,7 @@ class GRU(nn.Module):
             TypeError: an argument is not of the kind named here.
             ValueError: a rank, size, type, device or length does not fit.
         """
-        output, hidden_state, _ = run_layer(
-            self, stack_weights(self, self.shape), input, hx, lengths
-        )
+        output, hidden_state, _ = run_layer(self, input, hx, lengths)
         return output, hidden_state
 
     def unroll(

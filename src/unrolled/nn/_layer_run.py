@@ -18,6 +18,7 @@ from ._checks import (
 )
 from ._engine import Engine, EngineChoice, engine_of, uses_kernels
 from ._packed import pack_like
+from ._quick_run import run_quickly
 from ._stack_call import StackCall
 from ._weights import LayerWeights, flat, stack_weights
 
@@ -112,6 +113,30 @@ def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineC
 
 def run_layer(
     layer: RecurrentLayer,
+    input: Tensor | PackedSequence,
+    hx: InitialState,
+    lengths: Lengths,
+) -> LayerResult:
+    """Run a layer.
+
+    Args:
+        layer: what to run.
+        input: padded, unbatched or packed.
+        hx: initial state; zeros when absent.
+        lengths: real steps of each sample of a padded input.
+
+    Raises:
+        TypeError, ValueError: as `RNN.forward` says.
+    """
+    found = run_quickly(layer, input, hx) if lengths is None else None
+    if found is not None:
+        return LayerResult(*found)
+    weights = stack_weights(cast("nn.Module", layer), layer.shape)
+    return run_with_weights(layer, weights, input, hx, lengths)
+
+
+def run_with_weights(
+    layer: RecurrentLayer,
     weights: list[LayerWeights],
     input: Tensor | PackedSequence,
     hx: InitialState,
@@ -119,7 +144,7 @@ def run_layer(
     engine: Engine | None = None,
     like: Tensor | None = None,
 ) -> LayerResult:
-    """Run a layer.
+    """Run a layer whose weights are known.
 
     Args:
         layer: what to run.
@@ -161,8 +186,8 @@ def unroll_layer(
         input: padded, unbatched or packed.
         hx: initial state; zeros when absent.
         lengths: real steps of each sample of a padded input.
-        engine: as in `run_layer`.
-        like: as in `run_layer`.
+        engine: as in `run_with_weights`.
+        like: as in `run_with_weights`.
 
     Raises:
         TypeError, ValueError: as `RNN.forward` says.

@@ -112,9 +112,7 @@ class LSTM(nn.Module):
             TypeError: an argument is not of the kind named here.
             ValueError: a rank, size, type, device or length does not fit.
         """
-        output, hidden_state, cell_state = run_layer(
-            self, stack_weights(self, self.shape), input, hx, lengths
-        )
+        output, hidden_state, cell_state = run_layer(self, input, hx, lengths)
         if cell_state is None:
             raise RuntimeError("the engine returned no cell state for an LSTM; this is a defect.")
         return output, (hidden_state, cell_state)

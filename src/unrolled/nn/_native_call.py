@@ -88,7 +88,7 @@ def _run(
     steps, batch = (x if ids is None else ids).shape[:2]
     stack = stack_of(shape, weights, precision)
     stack.compiled.forward(
-        stack.arrays(weights),
+        stack.bound(weights),
         _steps_of(x),
         _array(h0),
         None if c0 is None else _array(c0),
@@ -142,7 +142,7 @@ def compute_gradients(
     per_row = len(weights) // shape.num_rows
     stack = stack_of(shape, weights)
     stack.compiled.backward(
-        stack.arrays(weights),
+        stack.bound(weights),
         _steps_of(x),
         _array(h0),
         None if c0 is None else _array(c0),

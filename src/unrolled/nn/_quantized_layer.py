@@ -11,7 +11,7 @@ from ..kernels import why_unavailable
 from ._engine import Engine, current_engine
 from ._kept import Kept, Wanted, by_name
 from ._kernel_use import is_plain, why_not_compiled
-from ._layer_run import Lengths, RecurrentLayer, check_layer, run_layer, unroll_layer
+from ._layer_run import Lengths, RecurrentLayer, check_layer, run_with_weights, unroll_layer
 from ._layer_settings import layer_repr
 from ._low_precision import PRECISIONS, WEIGHT_TYPES, Precision, low_weight
 from ._native_call import compute, compute_top
@@ -120,7 +120,9 @@ class QuantizedLayer(nn.Module):
             ValueError: a rank, size, type, device or length does not fit.
         """
         self.check_use()
-        output, hidden, cell = run_layer(self, [], input, hx, lengths, self.engine, self.error)
+        output, hidden, cell = run_with_weights(
+            self, [], input, hx, lengths, self.engine, self.error
+        )
         return output, hidden if cell is None else (hidden, cell)
 
     def unroll(

@@ -107,9 +107,7 @@ class RNN(nn.Module):
             TypeError: an argument is not of the kind named here.
             ValueError: a rank, size, type, device or length does not fit.
         """
-        output, hidden_state, _ = run_layer(
-            self, stack_weights(self, self.shape), input, hx, lengths
-        )
+        output, hidden_state, _ = run_layer(self, input, hx, lengths)
         return output, hidden_state
 
     def unroll(

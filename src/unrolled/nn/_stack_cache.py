@@ -5,20 +5,17 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..grid import StackShape
 from ..kernels import recurrent_stack
 
-Rows = list[list[np.ndarray]]
-
 _FORM = attrgetter("shape", "dtype")
 
 
 class CompiledStack:
-    """A compiled stack, and NumPy's view of the weights that it ran with last.
+    """A compiled stack, and the weights that it ran with last.
 
     Args:
         shape: the stack.
@@ -28,7 +25,7 @@ class CompiledStack:
     def __init__(self, shape: StackShape, precision: str) -> None:
         self.compiled: Any = recurrent_stack(shape, precision)
         self._num_rows = shape.num_rows
-        self._last: tuple[list[Any], Rows] = ([], [])
+        self._last: tuple[list[Any], Any] = ([], None)
 
     def threads(self, steps: int, batch: int) -> int:
         """How many of PyTorch's threads a run is best given.
@@ -39,23 +36,24 @@ class CompiledStack:
         """
         return int(self.compiled.useful_threads(steps * batch, torch.get_num_threads()))
 
-    def arrays(self, weights: Sequence[Tensor]) -> Rows:
-        """The weights of each row as the compiled stack takes them, in a third of a tensor's time.
+    def bound(self, weights: Sequence[Tensor]) -> Any:
+        """The weights as the compiled stack takes them, which is told of them once.
 
-        An array is made once for as long as the weight stays where it is: it is the same memory,
-        whatever is written there. A weight that is not contiguous is copied every time.
+        That is for as long as each stays where it is: it is the same memory, whatever is written
+        there. A weight that is not contiguous is copied every time.
 
         Args:
             weights: of all rows, one after the other.
         """
         places = [*map(Tensor.data_ptr, weights), *map(_FORM, weights)]
-        last_places, arrays = self._last
+        last_places, bound = self._last
         if places != last_places or not all(map(Tensor.is_contiguous, weights)):
             plain = [readable(weight).numpy() for weight in weights]
             per_row = len(plain) // self._num_rows
-            arrays = [plain[at : at + per_row] for at in range(0, len(plain), per_row)]
-            self._last = (places, arrays)
-        return arrays
+            rows = [plain[at : at + per_row] for at in range(0, len(plain), per_row)]
+            bound = self.compiled.bind(rows)
+            self._last = (places, bound)
+        return bound
 
 
 # By the identity of the tensor that is first among the weights, as long as it lives: it tells whose

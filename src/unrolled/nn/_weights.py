@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -75,8 +74,9 @@ def register_weights(
             "bias_hh": (gates,),
             "weight_hr": (shape.proj_size, shape.hidden_size),
         }
-        for kind, name in _names_of_row(shape, layer, direction):
-            parameter = nn.Parameter(torch.empty(sizes[kind], device=device, dtype=dtype))
+        for name in weight_names(shape, layer, direction):
+            size = sizes[name.split("_l", 1)[0]]
+            parameter = nn.Parameter(torch.empty(size, device=device, dtype=dtype))
             module.register_parameter(name, parameter)
 
 
@@ -101,33 +101,42 @@ def stack_weights(module: nn.Module, shape: StackShape) -> list[LayerWeights]:
         module: the layer.
         shape: its stack.
     """
-    if not torch.compiler.is_compiling():
-        rows, names = _names_of(shape)
-        if module._parameters.keys() >= names:
-            found = module._parameters.get
-            return [LayerWeights(*map(found, row)) for row in rows]  # type: ignore[arg-type]
-    return [
-        LayerWeights(**{kind: _weight(module, name) for kind, name in _names_of_row(shape, *row)})
-        for row in shape.rows()
-    ]
+    has_bias, is_projected = shape.bias, shape.proj_size > 0
+    rows = []
+    for layer, direction in shape.rows():
+        end = _suffix(layer, direction)
+        rows.append(
+            LayerWeights(
+                _weight(module, "weight_ih" + end),
+                _weight(module, "weight_hh" + end),
+                _weight(module, "bias_ih" + end) if has_bias else None,
+                _weight(module, "bias_hh" + end) if has_bias else None,
+                _weight(module, "weight_hr" + end) if is_projected else None,
+            )
+        )
+    return rows
 
 
-def _names_of_row(shape: StackShape, layer: int, direction: Direction) -> Iterator[tuple[str, str]]:
-    """The fields of a `LayerWeights` that are there, and the names of the parameters."""
-    for name in weight_names(shape, layer, direction):
-        yield name.split("_l", 1)[0], name
+def parameters_of(module: nn.Module, shape: StackShape) -> list[nn.Parameter] | None:
+    """What `flat` gives of the weights, in less time; `None` if not all are parameters.
+
+    Args:
+        module: the layer.
+        shape: its stack.
+    """
+    names, known = _all_names(shape), module._parameters
+    found = [parameter for name in names if (parameter := known.get(name)) is not None]
+    return found if len(found) == len(names) else None
 
 
-@functools.lru_cache(maxsize=1024)  # a layer asks at every call
-def _names_of(shape: StackShape) -> tuple[list[list[str | None]], frozenset[str]]:
-    """The names of the fields of each row, `None` for those that are not there; and all names."""
-    rows = [dict(_names_of_row(shape, *row)) for row in shape.rows()]
-    names = frozenset(name for row in rows for name in row.values())
-    return [[row.get(field) for field in LayerWeights._fields] for row in rows], names
+@functools.lru_cache(maxsize=1024)
+def _all_names(shape: StackShape) -> list[str]:
+    return [name for row in shape.rows() for name in weight_names(shape, *row)]
 
 
 def _weight(module: nn.Module, name: str) -> Tensor:
-    found: Tensor | None = module._parameters.get(name)  # which a compiler guards as it is
+    # What is no parameter is an attribute; asking for the attribute first takes ten times as long.
+    found: Tensor | None = module._parameters.get(name)
     return getattr(module, name) if found is None else found
 
 

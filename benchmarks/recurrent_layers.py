@@ -2,7 +2,7 @@
 
     python benchmarks/recurrent_layers.py --output benchmarks/results/recurrent_layers.json
 
-For every cell: padded inference and training steps of three sizes, single steps of a stream, ragged
+For every cell: padded inference and training steps of four sizes, single steps of a stream, ragged
 batches beside packing, running and padding again, and every state of the grid (`unroll`) beside the
 plain call of torch, which gives the top layer only. Results are compared before anything is timed.
 A measurement waits until the threads of the one before sleep, and short runs are repeated in it,

@@ -55,11 +55,11 @@ inline void pack(const float* weight, const float* bias, std::size_t columns, st
   }
 }
 
-// What is read after a block, and is fetched meanwhile: the cache that all cores share may be too
-// slow to be waited for. For every so many k some lines, `step` bytes from those before: of panels
-// of AVX-512 a part only, where there are fewer than 36 rows.
+// What is read after a block of several rows, and is fetched meanwhile: the cache that all cores
+// share may be too slow to be waited for. For every so many k some lines, `step` bytes from those
+// before: of panels of AVX-512 a part only, where there are fewer than 36 rows.
 struct Ahead {
-  std::uintptr_t from;  // not a pointer: it may lie behind the last panel
+  std::uintptr_t from;  // not a pointer: it may lie beyond the panels
   std::size_t step;
 };
 
@@ -106,7 +106,7 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
   };
   std::size_t k = 0;
   for (; k + kTogether <= depth; k += kTogether) {
-    if constexpr (Rows > kFewRows) {
+    if constexpr (Rows > 1 && Panels == 1) {
       UNROLLED_UNROLL
       for (int line = 0; line < kLinesAhead; ++line) fetch(ahead.from + kLine * line);
       ahead.from += ahead.step;
@@ -130,8 +130,8 @@ inline void accumulate(const float* const* a, const float* const* weights, std::
 using Accumulate = void (*)(const float* const*, const float* const*, std::size_t,
                             const float* const*, float* const*, const std::size_t*, Ahead);
 
-// Panels of one depth that are read together.
-struct Beside {
+// Panels of one depth that are read together, for the same rows.
+struct PanelGroup {
   static constexpr std::size_t kMost = 4;
 
   const float* panels[kMost];
@@ -140,26 +140,26 @@ struct Beside {
   std::size_t count;
 };
 
-inline void multiply_few(const float* const* a, std::size_t rows, const Beside& beside,
+inline void multiply_few(const float* const* a, std::size_t rows, const PanelGroup& group,
                          std::size_t depth, float* const* c) {
-  static_assert(kFewRows == 3 && Beside::kMost == 4);
-  static constexpr std::size_t most[] = {4, 2, 2};
-  static constexpr Accumulate of_so_many[][Beside::kMost] = {
+  static_assert(kFewRows == 3 && PanelGroup::kMost == 4);
+  static constexpr Accumulate of_so_many[kFewRows][PanelGroup::kMost] = {
       {accumulate<1, 1>, accumulate<1, 2>, accumulate<1, 3>, accumulate<1, 4>},
       {accumulate<2, 1>, accumulate<2, 2>},
       {accumulate<3, 1>, accumulate<3, 2>}};
-  for (std::size_t first = 0; first < beside.count; first += most[rows - 1]) {
-    const std::size_t here = smaller(most[rows - 1], beside.count - first);
-    const float *weights[Beside::kMost], *starts[kFewRows * Beside::kMost];
+  const std::size_t most = rows == 1 ? 4 : 2;
+  for (std::size_t first = 0; first < group.count; first += most) {
+    const std::size_t here = smaller(most, group.count - first);
+    const float *weights[PanelGroup::kMost], *starts[kFewRows * PanelGroup::kMost];
     for (std::size_t p = 0; p < here; ++p) {
-      const float* const panel = beside.panels[first + p];
+      const float* const panel = group.panels[first + p];
       weights[p] = panel + kPanel;
       for (std::size_t r = 0; r < rows; ++r) {
-        starts[r * here + p] =
-            beside.from_bias[first + p] ? panel : c[r] + beside.columns[first + p];
+        starts[r * here + p] = group.from_bias[first + p] ? panel : c[r] + group.columns[first + p];
       }
     }
-    of_so_many[rows - 1][here - 1](a, weights, depth, starts, c, beside.columns + first, {});
+    const Ahead nothing{reinterpret_cast<std::uintptr_t>(weights[0]), 0};
+    of_so_many[rows - 1][here - 1](a, weights, depth, starts, c, group.columns + first, nothing);
   }
 }
 
@@ -192,13 +192,12 @@ inline void multiply_panel(const float* const* a, std::size_t rows, const float*
 }
 
 // Some panels for any number of rows.
-inline void multiply_beside(const float* const* a, std::size_t rows, const Beside& beside,
-                            std::size_t depth, float* const* c, Way way) {
-  if (rows >= 1 && rows <= kFewRows) return multiply_few(a, rows, beside, depth, c);
-  for (std::size_t done = 0; done < beside.count; ++done) {
-    const std::size_t p = on_the_way(way, beside.count, done);
-    multiply_panel(a, rows, beside.panels[p], depth, beside.from_bias[p], c, beside.columns[p],
-                   way);
+inline void multiply_group(const float* const* a, std::size_t rows, const PanelGroup& group,
+                           std::size_t depth, float* const* c, Way way) {
+  if (rows >= 1 && rows <= kFewRows) return multiply_few(a, rows, group, depth, c);
+  for (std::size_t done = 0; done < group.count; ++done) {
+    const std::size_t p = on_the_way(way, group.count, done);
+    multiply_panel(a, rows, group.panels[p], depth, group.from_bias[p], c, group.columns[p], way);
   }
 }
 
@@ -216,15 +215,15 @@ inline void for_each_group(std::size_t first, std::size_t end, std::size_t toget
 // C += A W^T for a whole matrix whose rows in C reach to the end of the last panel.
 inline void multiply_onto(const float* const* a, std::size_t rows, const float* packed,
                           std::size_t columns, std::size_t depth, float* const* c, Way way) {
-  const auto multiply_group = [&](std::size_t first, std::size_t end) {
-    Beside beside{};
+  const auto multiply_panels = [&](std::size_t first, std::size_t end) {
+    PanelGroup group{};
     for (std::size_t panel = first; panel < end; ++panel) {
-      beside.panels[beside.count] = packed + panel * panel_size(depth);
-      beside.columns[beside.count++] = panel * kPanel;
+      group.panels[group.count] = packed + panel * panel_size(depth);
+      group.columns[group.count++] = panel * kPanel;
     }
-    multiply_beside(a, rows, beside, depth, c, way);
+    multiply_group(a, rows, group, depth, c, way);
   };
-  for_each_group(0, panels_of(columns), Beside::kMost, way, multiply_group);
+  for_each_group(0, panels_of(columns), PanelGroup::kMost, way, multiply_panels);
 }
 
 // C = A W^T + b for a whole matrix, or C += A W^T; the last panel may reach beyond the last column.

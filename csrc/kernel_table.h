@@ -31,7 +31,7 @@ struct KernelTable {
   // Floats needed to pack a layer and direction; `Packed` points into them.
   std::size_t (*forward_size)(const LayerSize& size);
   Packed (*pack_forward)(const LayerSize& size, const Weights& weights, float* packed);
-  // What the inputs of some rows give to their gates, for some panels of units.
+  // What the inputs of some rows give to their gates, in float32.
   void (*multiply_input_rows)(const LayerSize& size, const Packed& weights, const float* const* x,
                               std::size_t rows, float* const* gates);
   void (*run_forward)(const Forward& task);

@@ -2,8 +2,8 @@
 //
 // Some rows of a turn at a time, or all rows of a few turns where they are few, the products of
 // their inputs; then turn by turn, the product of the states added to them and the equations of the
-// cell, panel of units by panel, so that the gates of a panel are still in the cache. h is written
-// where it belongs in the grid and read from there at the next turn.
+// cell, one panel of units or a few at a time, so that their gates are still in the cache. h is
+// written where it belongs in the grid and read from there at the next turn.
 #include <cstring>
 
 #include "cells.h"
@@ -16,10 +16,10 @@ namespace unrolled::UNROLLED_ISA {
 
 namespace {
 
-// Those of the gates that a product adds to.
+// Those of the gates that a product gives.
 struct Slots {
   std::size_t first, count;
-  bool are_begun;  // by another product, all but those that `starts_from_bias` tells
+  bool are_of_state;  // then it is added to what the input gave, where that gave anything
 };
 
 Slots input_slots(const LayerSize& size) { return {0, size.gates(), false}; }
@@ -91,7 +91,7 @@ Operand operand(const LayerSize& size, const float* const* rows, std::size_t cou
 // How many panels of units are multiplied at once: of few rows several, where the units have a
 // single gate.
 std::size_t panels_at_once(const Slots& slots, std::size_t rows) {
-  return rows <= kFewRows ? Beside::kMost / slots.count : 1;
+  return rows <= kFewRows ? PanelGroup::kMost / slots.count : 1;
 }
 
 // Panels of units of all those gates.
@@ -99,20 +99,20 @@ void multiply_panels(const LayerSize& size, const Slots& slots, const Operand& a
                      const float* packed, std::size_t first, std::size_t end, float* const* gates,
                      Way way) {
   const std::size_t one = size_of_panel(size, a.depth), panels = panels_of(size.units);
-  Beside beside{};
+  PanelGroup group{};
   for (std::size_t panel = first; panel < end; ++panel) {
     for (std::size_t s = 0; s < slots.count; ++s) {
-      const std::size_t slot = slots.first + s, at = beside.count++;
-      beside.panels[at] = packed + (panel * slots.count + s) * one;
-      beside.from_bias[at] = !slots.are_begun || starts_from_bias(size, slot);
-      beside.columns[at] = (slot * panels + panel) * kPanel;
+      const std::size_t slot = slots.first + s, at = group.count++;
+      group.panels[at] = packed + (panel * slots.count + s) * one;
+      group.from_bias[at] = !slots.are_of_state || starts_from_bias(size, slot);
+      group.columns[at] = (slot * panels + panel) * kPanel;
     }
   }
   if (size.precision == Precision::fp32) {
-    return multiply_beside(a.rows, a.count, beside, a.depth, gates, way);
+    return multiply_group(a.rows, a.count, group, a.depth, gates, way);
   }
   with_product(size.precision,
-               [&](auto p) { multiply_low_beside<decltype(p)>(a.low, beside, gates); });
+               [&](auto p) { multiply_low_group<decltype(p)>(a.low, group, gates); });
 }
 
 void multiply_input_panels(const LayerSize& size, const Operand& x, const float* packed,
@@ -177,9 +177,9 @@ void run_turn(const Forward& task, const Rows& rows, float* const* gates, Way wa
                    apply_cell<cell>(task, rows, first * kPanel, end * kPanel, gates, before, raw);
                  });
   if (size.projected == 0) return;
-  const Operand all = operand(size, raw, rows.count, size.units, task.low);
+  const Operand projected = operand(size, raw, rows.count, size.units, task.low);
   if (size.precision != Precision::fp32) {
-    multiply_low(size.precision, all.low, task.packed.projection, size.projected, h);
+    multiply_low(size.precision, projected.low, task.packed.projection, size.projected, h);
   } else {
     multiply(raw, rows.count, task.packed.projection, size.projected, size.units, h);
   }

@@ -37,15 +37,15 @@ using LowMultiply = void (*)(const float*, std::size_t, const float* const*, std
                              const bool*, float* const*, const std::size_t*);
 
 template <class Product>
-inline void multiply_low_beside(const LowRows& rows, const Beside& beside, float* const* c) {
+inline void multiply_low_group(const LowRows& rows, const PanelGroup& group, float* const* c) {
   if constexpr (Product::kIsOnTiles) {
-    for (std::size_t p = 0; p < beside.count; ++p) {
-      Product::multiply_on_tiles(rows.data, rows.stride(), rows.count, beside.panels[p], rows.depth,
-                                 beside.from_bias[p], c, beside.columns[p]);
+    for (std::size_t p = 0; p < group.count; ++p) {
+      Product::multiply_on_tiles(rows.data, rows.stride(), rows.count, group.panels[p], rows.depth,
+                                 group.from_bias[p], c, group.columns[p]);
     }
     return;
   }
-  static_assert(Beside::kMost == 4);
+  static_assert(PanelGroup::kMost == 4);
   static constexpr LowMultiply of_so_many[] = {
       Product::template multiply<1, 1>, Product::template multiply<1, 2>,
       Product::template multiply<1, 3>, Product::template multiply<1, 4>};
@@ -54,14 +54,14 @@ inline void multiply_low_beside(const LowRows& rows, const Beside& beside, float
       Product::template multiply<3, 1>, Product::template multiply<4, 1>,
       Product::template multiply<5, 1>, Product::template multiply<6, 1>};
   if (rows.count == 1) {
-    return of_so_many[beside.count - 1](rows.data, rows.stride(), beside.panels, rows.depth,
-                                        beside.from_bias, c, beside.columns);
+    return of_so_many[group.count - 1](rows.data, rows.stride(), group.panels, rows.depth,
+                                       group.from_bias, c, group.columns);
   }
-  for (std::size_t p = 0; p < beside.count; ++p) {
+  for (std::size_t p = 0; p < group.count; ++p) {
     for (std::size_t row = 0; row < rows.count; row += Product::kRowsAtOnce) {
       blocks[smaller(Product::kRowsAtOnce, rows.count - row) - 1](
-          rows.data + row * rows.stride(), rows.stride(), beside.panels + p, rows.depth,
-          beside.from_bias + p, c + row, beside.columns + p);
+          rows.data + row * rows.stride(), rows.stride(), group.panels + p, rows.depth,
+          group.from_bias + p, c + row, group.columns + p);
     }
   }
 }
@@ -77,17 +77,17 @@ inline void multiply_low(Precision precision, const LowRows& rows, const float* 
   for (std::size_t first = 0; first < columns; first += kPanel, packed += size) {
     const std::size_t here = smaller(kPanel, columns - first);
     if (here == kPanel) {
-      const Beside panel{{packed}, {true}, {first}, 1};
-      with_product(precision, [&](auto p) { multiply_low_beside<decltype(p)>(rows, panel, c); });
+      const PanelGroup panel{{packed}, {true}, {first}, 1};
+      with_product(precision, [&](auto p) { multiply_low_group<decltype(p)>(rows, panel, c); });
       continue;
     }
-    const Beside panel{{packed}, {true}, {0}, 1};
+    const PanelGroup panel{{packed}, {true}, {0}, 1};
     for (std::size_t row = 0; row < rows.count; ++row) {
       float whole[kPanel];
       float* beside = whole;
       const LowRows one{rows.data + row * rows.stride(), 1, rows.depth};
       with_product(precision,
-                   [&](auto p) { multiply_low_beside<decltype(p)>(one, panel, &beside); });
+                   [&](auto p) { multiply_low_group<decltype(p)>(one, panel, &beside); });
       std::memcpy(c[row] + first, whole, here * sizeof(float));
     }
   }

@@ -18,9 +18,8 @@ constexpr std::size_t kRowsAtOnce = 48;
 // idles for the first of them, and the thread of the layer below for the last. But no part has
 // fewer rows than it takes to read a weight in the time of its multiplications.
 constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
-// Of the states of a layer below, in numbers: how many a stretch of steps may have, and how many
-// are kept from one run to the next.
-constexpr std::size_t kStatesOfStretch = std::size_t{1} << 20, kMostKept = std::size_t{1} << 22;
+// Numbers in the states of the layers below that memory is kept for.
+constexpr std::size_t kMostKept = std::size_t{1} << 22;
 // Products in the time, some microseconds, that threads take to come together.
 constexpr double kProductsForThreads = 1 << 19;
 
@@ -361,11 +360,11 @@ void Stack::forward(const PackedWeights& weights, const Batch& batch, const Stac
 }
 
 std::unique_ptr<Stack::Room> Stack::room_for(std::size_t count) {
-  std::unique_ptr<Room> room(room_.exchange(nullptr));  // which no other thread gets then
-  if (room == nullptr || room->count < count) {
-    room = std::make_unique<Room>(Room{aligned<float>(count), count});
-  }
-  return room;
+  std::unique_ptr<Room> room;
+  if (count <= kMostKept) room.reset(room_.exchange(nullptr));  // no other thread gets it then
+  if (room != nullptr && room->count >= count) return room;
+  room.reset();
+  return std::make_unique<Room>(Room{aligned<float>(count), count});
 }
 
 void Stack::keep(std::unique_ptr<Room> room) {
@@ -377,10 +376,11 @@ void Stack::forward_top(const PackedWeights& weights, const Batch& batch, const 
                         Crew& crew, std::size_t states_at_once) {
   const std::size_t steps = batch.steps(), samples = batch.samples(), below = size_.layers - 1;
   const std::size_t width = size_.output(), of_a_step = samples * width;
-  const bool may_be_cut = size_.directions == 1 && batch.rows() == steps * samples;
+  // A table of symbols is multiplied once for all steps.
+  const bool may_be_cut = size_.directions == 1 && batch.rows() == steps * samples &&
+                          run.ids.data == nullptr && below > 0;
   const std::size_t fitting = states_at_once / std::max<std::size_t>(1, of_a_step);
-  const std::size_t at_once =
-      may_be_cut && below > 0 ? std::clamp(fitting, std::size_t{1}, steps) : steps;
+  const std::size_t at_once = may_be_cut ? std::clamp(fitting, std::size_t{1}, steps) : steps;
   std::unique_ptr<Room> room = room_for(below * at_once * of_a_step);
   std::vector<Grid<float>> outputs;
   for (std::size_t layer = 0; layer < below; ++layer) {
@@ -391,8 +391,7 @@ void Stack::forward_top(const PackedWeights& weights, const Batch& batch, const 
   std::vector<float> h, c;  // after the stretch before
   for (std::size_t first = 0; first < steps; first += at_once) {
     StackForward part = run;
-    part.ids = from_step(run.ids, first);
-    if (run.ids.data == nullptr) part.x = from_step(run.x, first);
+    part.x = from_step(run.x, first);
     outputs.back() = from_step(run.outputs.back(), first);
     part.outputs = outputs;
     if (first > 0) {

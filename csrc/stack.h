@@ -182,11 +182,11 @@ class Stack {
 
   void forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
                Crew& crew) const;
-  // The same, where of the outputs only that of the last layer is wanted, and there is no other.
-  // Those of the layers below lie in memory that is kept for the next run: the system clears new
-  // memory before it gives it, which takes long beside a small layer's run. A long run of one
-  // direction is made a stretch of steps after the other, of so many numbers in the states of a
-  // layer, so that they stay in the cache.
+  // The same, where neither cells nor gates are wanted, and of the outputs that of the last layer
+  // alone, the only one in `run`. Those of the layers below lie in memory that is kept for the next
+  // run: the system clears new memory before it gives it, which takes long beside a small layer's
+  // run. A long run of one direction is made a stretch of steps after the other, so that they stay
+  // in the cache: of as many steps as have `states_at_once` numbers in the output of a layer.
   void forward_top(const PackedWeights& weights, const Batch& batch, const StackForward& run,
                    Crew& crew, std::size_t states_at_once = std::size_t{1} << 20);
   void backward(const Batch& batch, const std::vector<Weights>& weights, const StackBackward& run,

@@ -64,7 +64,7 @@ class PyStack {
 
   void check_own(const BoundWeights& weights) const {
     if (weights.stack != this)
-      throw std::invalid_argument("the weights are bound to another stack");
+      throw std::invalid_argument("the weights are bound to another stack; bind them to this one");
   }
 
   // Room for every step, though ragged batches leave the end of it untouched.
@@ -256,7 +256,8 @@ class PyStack {
     return unrolled::useful_threads(size_, rows, threads);
   }
 
-  // The states before the first step are zeros where they are not given.
+  // The states before the first step are zeros where they are not given. Where neither cells nor
+  // gates are wanted, `outputs` may be that of the last layer alone.
   void forward(const BoundWeights& weights, const In& x, const std::optional<In>& h0,
                const std::optional<In>& c0, const std::optional<Lengths>& lengths,
                const std::vector<Out>& outputs, const Out& h_n, const std::optional<Out>& c_n,
@@ -530,6 +531,7 @@ std::vector<Weights> weights_of(const nb::object& stack, const WeightArrays& wei
 }
 
 void bind_stack(nb::module_& module) {
+  nb::class_<BoundWeights>(module, "BoundWeights");
   nb::class_<PyStack>(module, "Stack")
       .def(nb::init<const std::string&, std::size_t, std::size_t, std::size_t, std::size_t, bool,
                     std::size_t, const std::string&, const std::string&>(),
@@ -554,7 +556,6 @@ void bind_stack(nb::module_& module) {
            nb::arg("grad_x").noconvert().none(), nb::arg("grad_h0").noconvert(),
            nb::arg("grad_c0").noconvert().none(), nb::arg("gradients").noconvert(),
            nb::arg("threads"));
-  nb::class_<BoundWeights>(module, "BoundWeights");
   nb::class_<PyStream>(module, "Stream")
       .def(nb::init<PyStack&, const WeightArrays&, const Out&, const Out&,
                     const std::optional<Out>&, const std::vector<Out>&, std::size_t>(),

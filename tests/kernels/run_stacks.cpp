@@ -14,6 +14,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "instruction_sets.h"
@@ -51,8 +52,11 @@ Shapes any_shapes() {
       cell == Cell::lstm && between(0, 1) == 1 ? between(1, units - 1) : 0;
   shapes.size = {cell, between(1, 40), units, between(1, 3), between(1, 2), projected};
   shapes.samples = between(1, 15);
+  const bool is_ragged = between(0, 1) == 1;
   for (std::size_t i = 0; i < shapes.samples; ++i) {
-    shapes.lengths.push_back(static_cast<std::int64_t>(between(1, 9)));
+    const std::int64_t length =
+        is_ragged || i == 0 ? static_cast<std::int64_t>(between(1, 9)) : shapes.lengths.front();
+    shapes.lengths.push_back(length);
     shapes.steps = std::max(shapes.steps, static_cast<std::size_t>(shapes.lengths.back()));
   }
   return shapes;
@@ -134,18 +138,32 @@ Results results(const Shapes& shapes, const KernelTable& kernels, const Given& g
   const std::shared_ptr<const PackedWeights> packed = stack.pack(weights, crew);
   stack.forward(*packed, batch, forward, crew);
 
-  // Twice, in stretches and not, the second time in the memory of the first.
-  for (const std::size_t states_at_once : {samples * size.output() * 2, std::size_t{1} << 20}) {
+  // Of the top alone: a whole run, one in stretches, and two beside each other in the memory that
+  // the whole one left or in new one.
+  const auto same = [](const float* found, const float* expected, std::size_t count) {
+    if (std::memcmp(found, expected, count * sizeof(float)) != 0) fail("the top alone differs");
+  };
+  std::vector<StackForward> tops;
+  for (int i = 0; i < 4; ++i) {
     StackForward top = forward;
     top.outputs = {grid(size.output())};
     top.h_n = run.room(size.rows() * samples * size.state());
     top.c_n = run.room(size.rows() * samples * size.units);
     top.cells.clear();
     top.gates.clear();
-    stack.forward_top(*packed, batch, top, crew, states_at_once);
-    const auto same = [](const float* found, const float* expected, std::size_t count) {
-      if (std::memcmp(found, expected, count * sizeof(float)) != 0) fail("the top alone differs");
-    };
+    tops.push_back(top);
+  }
+  constexpr std::size_t all = std::size_t{1} << 20;
+  stack.forward_top(*packed, batch, tops[0], crew, all);
+  stack.forward_top(*packed, batch, tops[1], crew, 2 * samples * size.output());
+  const auto run_alone = [&](std::size_t number) {
+    Crew one(1);
+    stack.forward_top(*packed, batch, tops[number], one, all);
+  };
+  std::thread beside(run_alone, 2);
+  run_alone(3);
+  beside.join();
+  for (const StackForward& top : tops) {
     same(top.outputs[0].data, forward.outputs.back().data, steps * samples * size.output());
     same(top.h_n, forward.h_n, size.rows() * samples * size.state());
     if (size.cell == Cell::lstm) same(top.c_n, forward.c_n, size.rows() * samples * size.units);
@@ -451,7 +469,20 @@ LowRun low_run(const Shapes& shapes, const KernelTable& kernels, const Given& gi
   Stack stack(size, kernels);
   const Batch batch(steps, samples, shapes.lengths.data(), slices);
   Crew crew(threads);
-  stack.forward(*stack.pack(weights, crew), batch, forward, crew);
+  const std::shared_ptr<const PackedWeights> packed = stack.pack(weights, crew);
+  stack.forward(*packed, batch, forward, crew);
+
+  StackForward top = forward;
+  std::vector<float> output(steps * samples * size.output());
+  top.outputs = {grid(output, size.output())};
+  top.cells.clear();
+  std::vector<float> h_n(run.h_n.size()), c_n(run.c_n.size());
+  top.h_n = h_n.data();
+  top.c_n = c_n.data();
+  stack.forward_top(*packed, batch, top, crew, 2 * samples * size.output());
+  if (output != run.outputs.back() || h_n != run.h_n || c_n != run.c_n) {
+    fail("the top alone differs in low precision");
+  }
   return run;
 }
 

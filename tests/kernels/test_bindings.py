@@ -142,6 +142,10 @@ def test_weights_are_those_of_the_stack_that_they_are_bound_to() -> None:
 def test_bound_weights_keep_their_stack_and_their_memory() -> None:
     stack, weights = gru(), [[np.ones((12, 3), np.float32), np.ones((12, 4), np.float32)]]
     bound = stack.bind(weights)
+    uses = sys.getrefcount(stack)
+    del bound
+    assert sys.getrefcount(stack) == uses - 1
+    bound = stack.bind(weights)
     kept = weakref.ref(weights[0][0])
     del weights
     gc.collect()
@@ -153,6 +157,23 @@ def test_bound_weights_keep_their_stack_and_their_memory() -> None:
     stack.forward(bound, x, STATE, None, None, [found[1]], STATE.copy(), None, [], [], None, 1)
     assert found[0].any()
     assert not found[1].any()
+
+
+def test_the_output_of_the_last_layer_may_be_wanted_alone() -> None:
+    rng = np.random.default_rng(0)
+    stack = gru(layers=2)
+    bound = stack.bind(
+        [[rng.random((12, size), np.float32) for size in sizes] for sizes in ((3, 4), (4, 4))]
+    )
+    x, h_n = rng.random((5, 2, 3), np.float32), floats(2, 2, 4)
+    both, alone = [floats(5, 2, 4), floats(5, 2, 4)], [floats(5, 2, 4)]
+    for outputs in (both, alone):
+        stack.forward(bound, x, None, None, None, outputs, h_n, None, [], [], None, 1)
+    assert alone[0].any()
+    assert np.array_equal(alone[0], both[1])
+    gates = [floats(10, stack.gates_row) for _ in range(2)]
+    with pytest.raises(ValueError, match="outputs must be 2 arrays, not 1"):
+        stack.forward(bound, x, None, None, None, alone, h_n, None, [], gates, None, 1)
 
 
 STATE = floats(1, 2, 4)

@@ -256,6 +256,16 @@ def by_other_order_of_the_same_memory(layer: Any) -> None:
     layer.weight_hh_l0.data = layer.weight_hh_l0.data.view(columns, rows).t()
 
 
+def by_other_order_and_back(layer: Any) -> None:
+    rows, columns = layer.weight_hh_l0.shape
+    before = layer.weight_hh_l0.data
+    layer.weight_hh_l0.data = before.view(columns, rows).t()
+    with torch.no_grad():
+        layer(torch.randn(5, 3, 4))
+    layer.weight_hh_l0.data = before
+    before.mul_(-2)
+
+
 def by_shared_memory(layer: Any) -> None:
     layer.share_memory()
     layer.weight_hh_l0.data.mul_(-2)
@@ -272,6 +282,7 @@ def by_shared_memory(layer: Any) -> None:
         by_another_parameter,
         by_other_memory,
         by_other_order_of_the_same_memory,
+        by_other_order_and_back,
         by_shared_memory,
     ],
 )

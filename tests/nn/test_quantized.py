@@ -451,6 +451,26 @@ def test_engine_for_tells_who_computes_it() -> None:
 
 
 @compiled
+@pytest.mark.usefixtures("as_users_call")
+def test_engine_for_refuses_what_a_run_refuses() -> None:
+    small = nn.GRU(3, 4).quantize("int8")
+    x = torch.zeros(5, 2, 3)
+    for one, error, message in (
+        (x[..., :2], ValueError, "input has 2 features"),
+        (x.double(), ValueError, "input is torch.float64"),
+        (x.clone().requires_grad_(), RuntimeError, "a gradient is asked for"),
+        (torch._neg_view(x), RuntimeError, "a tensor is a negated view"),
+    ):
+        for call in (small, lambda given: nn.engine_for(small, given)):
+            with pytest.raises(error, match=message):
+                call(one)
+    small.train()
+    for call in (small, lambda given: nn.engine_for(small, given)):
+        with pytest.raises(RuntimeError, match="for inference only"):
+            call(x)
+
+
+@compiled
 @pytest.mark.parametrize("engine", ["torch", "reference"])
 def test_it_runs_on_the_kernels_only(engine: str) -> None:
     small = nn.GRU(3, 4).quantize("int8")

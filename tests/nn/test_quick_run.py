@@ -1,6 +1,7 @@
 """Calls without gradients take a shorter way, which gives what the long one gives."""
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrizations
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from torch.utils.flop_counter import FlopCounterMode
 
+import unrolled
 from unrolled import kernels, nn
 from unrolled.nn import _layer_run
 from unrolled.nn._quick_run import run_quickly
@@ -61,26 +65,85 @@ def strided(x: Tensor) -> Tensor:
     return torch.stack([x, x], -1)[..., 0]
 
 
+class Own(Tensor):
+    """A kind of tensor."""
+
+
+H = torch.ones(1, 2, 4)
+
+
 @pytest.mark.parametrize(
-    "given",
+    ("given", "is_quick"),
     [
-        (strided(X),),
-        (X, strided(torch.ones(1, 2, 4))),
-        (X.expand(5, 2, 3), torch.ones(1, 1, 4).expand(1, 2, 4)),
-        (X[:, 0],),
-        (X[:, :0],),
-        (X.clone().requires_grad_(), torch.ones(1, 2, 4).requires_grad_()),
-        (torch.nn.Parameter(X.clone()),),
-        (torch._neg_view(X),),
+        ((strided(X), None), False),
+        ((X, strided(H)), False),
+        ((X[:1].expand(5, 2, 3), None), True),
+        ((X[:, :1].expand(5, 2, 3), None), True),
+        ((X, H[:, :1].expand(1, 2, 4)), False),
+        ((X[:, 0], None), False),
+        ((X[:, :0], None), True),
+        ((X.clone().requires_grad_(), H.clone().requires_grad_()), True),
+        ((torch.nn.Parameter(X.clone()), None), False),
+        ((X.as_subclass(Own), None), False),
+        ((torch._neg_view(X), None), False),
+        ((pack_padded_sequence(X, torch.tensor([5, 3])), None), False),
     ],
-    ids=["apart", "apart before", "expanded", "unbatched", "empty", "recorded", "parameter", "neg"],
 )
-def test_tensors_of_every_kind(given: tuple[Tensor, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensors_of_every_kind(
+    given: tuple[Any, Any], is_quick: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layer = nn.GRU(3, 4)
     with torch.no_grad():
+        assert (run_quickly(layer, *given) is not None) == is_quick
         found = flat(layer(*given))
         expected = the_long_way(layer, *given, patch=monkeypatch)
+    if isinstance(found[0], PackedSequence):
+        found[0], expected[0] = found[0].data, expected[0].data
     assert all(map(torch.equal, found, expected))
+
+
+@pytest.mark.parametrize(
+    ("around", "is_quick"),
+    [
+        (torch.inference_mode, True),
+        (lambda: unrolled.engine("torch"), False),
+        (lambda: torch.autocast("cpu"), False),
+        (lambda: FlopCounterMode(display=False), False),
+    ],
+    ids=["inference mode", "another engine", "autocast", "a mode"],
+)
+def test_surroundings_of_every_kind(around: Callable[[], Any], is_quick: bool) -> None:
+    layer = nn.GRU(3, 4)
+    with torch.no_grad():
+        expected = flat(layer(X))
+        with around():
+            assert (run_quickly(layer, X, None) is not None) == is_quick
+            for found, one in zip(flat(layer(X)), expected, strict=True):
+                # Autocast rounds to bfloat16 on the way.
+                torch.testing.assert_close(found.float(), one, rtol=0, atol=0.02)
+
+
+def test_torch_func_and_other_weights_are_heard() -> None:
+    layer, other = nn.GRU(3, 4), nn.GRU(3, 4)
+    ways: list[Any] = []
+
+    def run(x: Tensor) -> Tensor:
+        ways.append(run_quickly(layer, x, None))
+        return x
+
+    with torch.no_grad():
+        layer(X)
+        torch.vmap(run)(torch.stack([X, -X]))
+        torch.func.grad(lambda x: run(x).sum())(X)
+        assert ways == [None, None]
+        [output, _] = torch.func.functional_call(layer, dict(other.named_parameters()), (X,))
+        assert torch.equal(output, other(X)[0])
+        again = pickle.loads(pickle.dumps(copy.deepcopy(layer)))
+        assert torch.equal(again(X)[0], layer(X)[0])
+        seen: list[Any] = []
+        layer.register_forward_hook(lambda *_: seen.append(1))
+        layer(X)
+        assert seen == [1]
 
 
 def parametrized(layer: Any) -> None:
@@ -114,20 +177,20 @@ def test_what_the_long_way_is_for(change: Callable[[Any], None]) -> None:
             assert run_quickly(layer.eval(), x, None) is not None
 
 
-def test_a_weight_in_another_place_is_read_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weight_in_another_place_is_read_there() -> None:
     layer = nn.LSTM(3, 4)
     other = copy.deepcopy(layer)
     with torch.no_grad():
-        before = flat(layer(X))
-        for parameter in other.parameters():
-            parameter.mul_(2)
-        layer.weight_ih_l0 = other.weight_ih_l0
+        layer(X)
+        other.weight_hh_l0.mul_(2)
         layer.weight_hh_l0.data = other.weight_hh_l0.data
+        assert run_quickly(layer, X, None) is not None
         found = flat(layer(X))
-        expected = the_long_way(layer, X, patch=monkeypatch)
-    assert all(map(torch.equal, found, expected))
-    assert not torch.equal(found[0], before[0])
+        with unrolled.engine("torch"):
+            expected = flat(other(X))
+    for one, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_with_gradients_it_is_not_gone() -> None:
-    assert run_quickly(nn.GRU(3, 4), X, None) is None
+def test_it_is_for_no_grad_and_inference_mode_alone() -> None:
+    assert run_quickly(nn.GRU(3, 4).requires_grad_(False), X, None) is None

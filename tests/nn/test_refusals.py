@@ -55,6 +55,8 @@ CASES = [
         TypeError,
         "state is a tuple of 2; only an LSTM has a cell",
     ),
+    ((X, (torch.zeros(1, 2, 4),)), {}, TypeError, "state is a tuple of 1; only an LSTM has a cell"),
+    ((X, ()), {}, TypeError, "state is a tuple of 0; only an LSTM has a cell"),
     (
         (X[:, 0], torch.zeros(1, 2, 4)),
         {},
@@ -92,11 +94,15 @@ def test_what_a_layer_refuses(
 
 def test_an_lstm_takes_a_pair() -> None:
     layer = nn.LSTM(3, 4)
+    h = torch.zeros(1, 2, 4)
     for call in (layer, torch.no_grad()(layer.forward)):
-        with pytest.raises(TypeError, match=r"the initial state of an LSTM is a tensor; give a"):
-            call(X, torch.zeros(1, 2, 4))
+        for given, found in ((h, "a tensor"), ((), "a tuple of 0"), ((h,), "a tuple of 1")):
+            with pytest.raises(TypeError, match=f"the initial state of an LSTM is {found}; give"):
+                call(X, given)
+        with pytest.raises(TypeError, match="the initial state of an LSTM is a tuple of 3; give a"):
+            call(X, (h, h, h))
         with pytest.raises(ValueError, match=r"c_0 has shape \(1, 2, 5\); it must be \(1, 2, 4\)"):
-            call(X, (torch.zeros(1, 2, 4), torch.zeros(1, 2, 5)))
+            call(X, (h, torch.zeros(1, 2, 5)))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import unrolled
-from unrolled import nn
+from unrolled import kernels, nn
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -68,6 +68,9 @@ def test_one_that_was_made_in_inference_mode_is_of_use_outside() -> None:
 def test_it_says_what_it_runs() -> None:
     stream = nn.GRU(3, 4, num_layers=2).stream(batch_size=5)
     assert repr(stream) == "Stream(gru, 3, 4, num_layers=2, batch_size=5)"
+    if kernels.why_unavailable() is None:
+        low = nn.LSTM(3, 4, bias=False).quantize("bf16").stream()
+        assert repr(low) == "Stream(lstm, 3, 4, bias=False, batch_size=1, precision='bf16')"
 
 
 def test_the_weights_are_those_of_its_beginning() -> None:

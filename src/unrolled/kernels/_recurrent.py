@@ -9,6 +9,8 @@ from ._isa import isa, native, why_unavailable
 def recurrent_stack(shape: StackShape, precision: str = "fp32") -> Any:
     """A compiled stack with room for its packed weights; runs on arrays of float32.
 
+    Its `bind` is told of the weights once, and gives what `forward` and `backward` take.
+
     Args:
         shape: the stack.
         precision: of the weights in its products, `"fp32"`, `"bf16"` or `"int8"`. Those of bf16 are

@@ -44,14 +44,20 @@ class LowPrecisionLayer(RecurrentLayer, Protocol):
     """What a quantized layer has beside the others: weights that the kernels alone can read."""
 
     precision: str
-    error: Tensor
 
     @property
     def engine(self) -> Engine:
         """The kernels."""
 
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the type and device that an input must have."""
+
     def check_use(self) -> None:
-        """Raise where the kernels are not in use."""
+        """Raise where the layer cannot be run."""
+
+    def check_call(self, call: StackCall) -> None:
+        """Raise where a run cannot be made."""
 
     def weights_by_row(self) -> list[list[Tensor]]:
         """The weights of each layer."""
@@ -96,17 +102,18 @@ def engine_for(layer: RecurrentLayer, input: Tensor | PackedSequence) -> EngineC
         input: as the layer takes it.
 
     Raises:
-        RuntimeError: none does: the layer is quantized and the kernels are not in use.
-        TypeError, ValueError: as `RNN.forward` says.
+        RuntimeError: no engine does, as `QuantizedLayer.forward` says.
+        TypeError, ValueError: as `RNN.forward` or `QuantizedLayer.forward` says.
     """
     check_layer(layer)
-    if isinstance(layer, LowPrecisionLayer):
-        layer.check_use()
-        return EngineChoice(layer.engine, "a quantized layer runs on the compiled kernels only")
     if isinstance(input, PackedSequence):
         padded, _ = pad_packed_sequence(input, batch_first=layer.batch_first)
     else:
         padded = input
+    if isinstance(layer, LowPrecisionLayer):
+        layer.check_use()
+        layer.check_call(_prepare(layer, [], padded, None, None, layer.like).call)
+        return EngineChoice(layer.engine, "a quantized layer runs on the compiled kernels only")
     weights = stack_weights(cast("nn.Module", layer), layer.shape)
     return engine_of(_prepare(layer, weights, padded, None, None).call)
 

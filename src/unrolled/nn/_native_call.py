@@ -85,21 +85,18 @@ def _run(
     precision: str,
 ) -> None:
     """One run into memory that is there: that of `kept`."""
-    steps, batch = (x if ids is None else ids).shape[:2]
-    stack = stack_of(shape, weights, precision)
-    stack.compiled.forward(
-        stack.bound(weights),
+    states = (h0,) if c0 is None else (h0, c0)
+    finals = (kept.h_n,) if kept.c_n is None else (kept.h_n, kept.c_n)
+    stack_of(shape, weights, precision).forward(
+        weights,
         _steps_of(x),
-        _array(h0),
-        None if c0 is None else _array(c0),
-        None if lengths is None else lengths.numpy(),
+        [_array(state) for state in states],
         [output.numpy() for output in kept.outputs],
-        kept.h_n.numpy(),
-        None if kept.c_n is None else kept.c_n.numpy(),
+        [final.numpy() for final in finals],
+        None if lengths is None else lengths.numpy(),
         [cell.numpy() for cell in kept.cells],
         [gate.numpy() for gate in kept.gates],
         None if ids is None else ids.numpy(),
-        stack.threads(steps, batch),
     )
 
 

@@ -20,7 +20,7 @@ def why_not(call: StackCall) -> str | None:
     Args:
         call: the run.
     """
-    return why_not_compiled([*_states(call), *flat(call.weights)])
+    return why_not_compiled([*call.given(), *flat(call.weights)])
 
 
 def run(call: StackCall) -> TopStates:
@@ -115,7 +115,3 @@ def _compute_stack(
     if not cells:
         return compute_top(shape, x, h0, c0, lengths, weights)
     return compute(shape, x, h0, c0, lengths, weights, cells=True, gates=False)
-
-
-def _states(call: StackCall) -> list[Tensor]:
-    return [call.x, call.h0] + ([] if call.c0 is None else [call.c0])

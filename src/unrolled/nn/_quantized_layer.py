@@ -121,7 +121,7 @@ class QuantizedLayer(nn.Module):
         """
         self.check_use()
         output, hidden, cell = run_with_weights(
-            self, [], input, hx, lengths, self.engine, self.error
+            self, [], input, hx, lengths, self.engine, self.like
         )
         return output, hidden if cell is None else (hidden, cell)
 
@@ -142,7 +142,7 @@ class QuantizedLayer(nn.Module):
             RuntimeError, TypeError, ValueError: as in `forward`.
         """
         self.check_use()
-        return unroll_layer(self, [], input, hx, lengths, self.engine, self.error)
+        return unroll_layer(self, [], input, hx, lengths, self.engine, self.like)
 
     def stream(self, batch_size: int = 1) -> Stream:
         """This layer step by step, as its input comes, with the weights that it has now.
@@ -155,6 +155,11 @@ class QuantizedLayer(nn.Module):
             ValueError: the layer is bidirectional, or there are no samples.
         """
         return Stream(self, batch_size)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the type and device that an input must have."""
+        return self.error
 
     @property
     def engine(self) -> Engine:
@@ -284,7 +289,7 @@ class QuantizedLayer(nn.Module):
             )
         finally:
             layer.train(was_training)
-        found = unroll_layer(self, [], samples, None, None, self.engine, self.error)
+        found = unroll_layer(self, [], samples, None, None, self.engine, self.like)
         lengths = torch.as_tensor(exact.lengths)
         real = torch.arange(exact.steps)[:, None] < lengths[None, :]
         of_planes = [(found.hidden - exact.hidden).abs()]
@@ -306,8 +311,16 @@ class QuantizedLayer(nn.Module):
     def _unroll(self, call: StackCall) -> StackStates:
         return states_of(call.shape, self._compute(call, cells=True))
 
-    def _compute(self, call: StackCall, *, cells: bool) -> Kept:
-        values = [call.x, call.h0] + ([] if call.c0 is None else [call.c0])
+    def check_call(self, call: StackCall) -> None:
+        """Refuse a run that needs more than the kernels.
+
+        Args:
+            call: the run.
+
+        Raises:
+            RuntimeError: a gradient is asked for, or something that the kernels cannot compute.
+        """
+        values = call.given()
         reason = why_not_compiled(values)
         if reason is not None:
             raise RuntimeError(
@@ -319,6 +332,10 @@ class QuantizedLayer(nn.Module):
                 "a gradient is asked for, and a quantized layer has none; run it under "
                 "torch.no_grad() or on detached tensors, or use the float32 layer."
             )
+
+    def _compute(self, call: StackCall, *, cells: bool) -> Kept:
+        self.check_call(call)
+        values = call.given()
         weights = [weight for row in self.weights_by_row() for weight in row]
         run = (call.shape, call.x, call.h0, call.c0, call.lengths, weights)
         if is_plain([*values, *weights]):

@@ -4,18 +4,21 @@ A step of a small layer takes a few microseconds, and to ask all that may be ask
 many times as long.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ..grid import StackShape
 from ._engine import may_call_kernels
 from ._stack_cache import stack_of
+from ._stack_call import TopStates
 from ._weights import parameters_of
 
+if TYPE_CHECKING:
+    from ._layer_run import RecurrentLayer
 
-def run_quickly(layer: Any, input: Any, hx: Any) -> tuple[Tensor, Tensor, Tensor | None] | None:
+
+def run_quickly(layer: "RecurrentLayer", input: Any, hx: Any) -> TopStates | None:
     """`output` and the final states of a run on the kernels.
 
     Args:
@@ -28,13 +31,9 @@ def run_quickly(layer: Any, input: Any, hx: Any) -> tuple[Tensor, Tensor, Tensor
     """
     if torch.compiler.is_compiling() or torch.is_grad_enabled():
         return None
-    shape: StackShape = layer.shape
-    weights = parameters_of(layer, shape)
-    states = hx if isinstance(hx, tuple) else () if hx is None else (hx,)
-    given = (input, *states)
-    if weights is None or not all(map(_is_plain, given)):
-        return None
-    if not may_call_kernels([*given, *weights]) or (layer.dropout and layer.training):
+    shape = layer.shape
+    states = () if hx is None else hx if shape.has_cell_state else (hx,)
+    if not isinstance(states, tuple) or not all(map(_is_plain, (input, *states))):
         return None
     if input.dim() != 3 or input.shape[2] != shape.input_size or input.stride(2) != 1:
         return None
@@ -43,32 +42,27 @@ def run_quickly(layer: Any, input: Any, hx: Any) -> tuple[Tensor, Tensor, Tensor
     sizes = [(shape.num_rows, batch, shape.state_size)]
     if shape.has_cell_state:
         sizes.append((shape.num_rows, batch, shape.cell_size))
-    if steps == 0 or (states and [state.shape for state in states] != sizes):
+    if hx is not None and [state.shape for state in states] != sizes:
         return None
-    if not all(map(Tensor.is_contiguous, states)):
+    if steps == 0 or not all(map(Tensor.is_contiguous, states)):
+        return None
+    weights = parameters_of(layer, shape)  # type: ignore[arg-type]
+    if weights is None or (layer.dropout and layer.training):
+        return None
+    if not may_call_kernels([input, *states, *weights]):
         return None
     output = x.new_empty(steps, batch, shape.output_size)
     finals = [x.new_empty(size) for size in sizes]
-    stack = stack_of(shape, weights)
-    stack.compiled.forward(
-        stack.bound(weights),
+    stack_of(shape, weights).forward(
+        weights,
         x.numpy(force=True),
-        *_two([state.numpy(force=True) for state in states]),
-        None,
+        [state.numpy(force=True) for state in states],
         [output.numpy()],
-        *_two([final.numpy() for final in finals]),
-        [],
-        [],
-        None,
-        stack.threads(steps, batch),
+        [final.numpy() for final in finals],
     )
-    return (output.transpose(0, 1) if layer.batch_first else output, *_two(finals))
+    h_n, c_n, *_ = *finals, None
+    return TopStates(output.transpose(0, 1) if layer.batch_first else output, h_n, c_n)
 
 
 def _is_plain(value: object) -> bool:
     return type(value) is Tensor and value.layout is torch.strided
-
-
-def _two(values: list[Any]) -> tuple[Any, Any]:
-    """Of h and c, `None` in the place of what is not there."""
-    return (*values, None, None)[:2]

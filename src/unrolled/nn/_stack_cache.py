@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,14 +47,47 @@ class CompiledStack:
             weights: of all rows, one after the other.
         """
         places = [*map(Tensor.data_ptr, weights), *map(_FORM, weights)]
+        is_in_order = all(map(Tensor.is_contiguous, weights))
         last_places, bound = self._last
-        if places != last_places or not all(map(Tensor.is_contiguous, weights)):
+        if not is_in_order or places != last_places:
             plain = [readable(weight).numpy() for weight in weights]
             per_row = len(plain) // self._num_rows
             rows = [plain[at : at + per_row] for at in range(0, len(plain), per_row)]
             bound = self.compiled.bind(rows)
-            self._last = (places, bound)
+            self._last = (places, bound) if is_in_order else ([], None)
         return bound
+
+    def forward(
+        self,
+        weights: Sequence[Tensor],
+        x: np.ndarray,
+        states: Sequence[np.ndarray],
+        outputs: list[np.ndarray],
+        finals: Sequence[np.ndarray],
+        lengths: np.ndarray | None = None,
+        cells: Sequence[np.ndarray] = (),
+        gates: Sequence[np.ndarray] = (),
+        ids: np.ndarray | None = None,
+    ) -> None:
+        """One run, into arrays that are there.
+
+        Args:
+            weights: of all rows, one after the other.
+            x: the input, (step, batch, input), or a table.
+            states: h and c before the first step; zeros when absent.
+            outputs: of each layer, or of the last alone.
+            finals: h and c after the last step.
+            lengths: real steps of each sample.
+            cells: c of each row at every step, if they are wanted.
+            gates: of each row, if a gradient will be.
+            ids: where `x` is a table, which of its rows is the input, (step, batch).
+        """
+        h0, c0, *_ = *states, None, None
+        h_n, c_n, *_ = *finals, None
+        threads = self.threads(*outputs[-1].shape[:2])
+        self.compiled.forward(
+            self.bound(weights), x, h0, c0, lengths, outputs, h_n, c_n, cells, gates, ids, threads
+        )
 
 
 # By the identity of the tensor that is first among the weights, as long as it lives: it tells whose

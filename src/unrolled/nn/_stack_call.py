@@ -35,6 +35,10 @@ class StackCall:
     dropout: float
     training: bool
 
+    def given(self) -> list[Tensor]:
+        """The input and the states before the first step."""
+        return [self.x, self.h0] + ([] if self.c0 is None else [self.c0])
+
     def real_steps(self) -> Bool[Tensor, "step batch"] | None:
         """Which steps are real; `None` when all are."""
         if self.lengths is None:

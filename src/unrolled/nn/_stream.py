@@ -55,12 +55,13 @@ class Stream:
         is_quantized = isinstance(layer, LowPrecisionLayer)
         if isinstance(layer, LowPrecisionLayer):
             layer.check_use()
-            like, rows, precision = layer.error, layer.weights_by_row(), layer.precision
+            like, rows, precision = layer.like, layer.weights_by_row(), layer.precision
         else:
             present = stack_weights(cast("nn.Module", layer), shape)
             like, rows = present[0].weight_ih.detach(), [row.present() for row in present]
         self.shape = shape
         self.batch_size = batch_size
+        self._precision = precision
         self._like = like
         with torch.inference_mode(False):  # or no push outside of it could write them
             self._hidden = like.new_zeros(shape.num_layers, batch_size, shape.state_size)
@@ -92,7 +93,8 @@ class Stream:
 
     def __repr__(self) -> str:
         sizes = layer_repr(self.shape, batch_first=False, dropout=0.0)
-        return f"Stream({self.shape.cell}, {sizes}, batch_size={self.batch_size})"
+        low = "" if self._precision == "fp32" else f", precision={self._precision!r}"
+        return f"Stream({self.shape.cell}, {sizes}, batch_size={self.batch_size}{low})"
 
     @property
     def hidden_state(self) -> Float[Tensor, "layer batch hidden"]:

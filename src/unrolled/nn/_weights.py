@@ -117,21 +117,21 @@ def stack_weights(module: nn.Module, shape: StackShape) -> list[LayerWeights]:
     return rows
 
 
-def parameters_of(module: nn.Module, shape: StackShape) -> list[nn.Parameter] | None:
-    """What `flat` gives of the weights, in less time; `None` if not all are parameters.
+def parameters_of(module: nn.Module, shape: StackShape) -> list[Tensor] | None:
+    """What `flat` gives of the weights, in less time; `None` if one of them is another attribute.
 
     Args:
         module: the layer.
         shape: its stack.
     """
     names, known = _all_names(shape), module._parameters
-    found = [parameter for name in names if (parameter := known.get(name)) is not None]
+    found: list[Tensor] = [one for name in names if (one := known.get(name)) is not None]
     return found if len(found) == len(names) else None
 
 
 @functools.lru_cache(maxsize=1024)
-def _all_names(shape: StackShape) -> list[str]:
-    return [name for row in shape.rows() for name in weight_names(shape, *row)]
+def _all_names(shape: StackShape) -> tuple[str, ...]:
+    return tuple(name for row in shape.rows() for name in weight_names(shape, *row))
 
 
 def _weight(module: nn.Module, name: str) -> Tensor:

@@ -254,7 +254,7 @@ std::size_t rows_at_once(const Slice& slice, bool is_wavefront) {
 
 ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const Batch& batch,
                          const StackForward& run, Crew& crew)
-    : kernels_(stack.kernels()) {
+    : kernels_(stack.kernels()), threads_(crew.size()) {
   const StackSize& size = stack.size();
   const std::size_t slices = batch.slices().size(), directions = size.directions;
   const std::size_t parts = column_parts(stack, batch, crew.size());
@@ -340,11 +340,19 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
 
 void ForwardPlan::run(Crew& crew) {
   for (Progress& done : done_) done.turns.store(0, std::memory_order_relaxed);
+  const auto run_task = [&](Forward& task) {
+    kernels_.run_forward(task);
+    task.way = turned(task.way);
+  };
+  if (crew.size() < threads_) {
+    // Others have the threads. Chains wait for each other, so one thread must go layer by layer;
+    // the parts of a layer do not wait before the second turn.
+    std::ranges::for_each(tasks_, run_task);
+    return;
+  }
   crew.run(chains_, [&](std::size_t chain) {
     for (std::size_t number = chain; number < tasks_.size(); number += chains_) {
-      Forward& task = tasks_[number];
-      kernels_.run_forward(task);
-      task.way = turned(task.way);
+      run_task(tasks_[number]);
     }
   });
 }

@@ -147,7 +147,8 @@ class PackedWeights {
 // The tasks of a forward run; may be run again when what its pointers point to has changed.
 class ForwardPlan {
  public:
-  // The weights and the batch must live as long as the plan.
+  // The weights and the batch must live as long as the plan, which may have more threads here than
+  // at a run of a single turn.
   ForwardPlan(const Stack& stack, const PackedWeights& weights, const Batch& batch,
               const StackForward& run, Crew& crew);
 
@@ -155,6 +156,7 @@ class ForwardPlan {
 
  private:
   const KernelTable& kernels_;
+  std::size_t threads_;
   std::size_t chains_ = 0;  // of tasks that one thread runs one after the other
   std::vector<Forward> tasks_;
   std::vector<Progress> done_;

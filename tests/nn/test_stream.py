@@ -1,5 +1,6 @@
 """A stream gives what the whole run gives, step by step."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -104,3 +105,36 @@ def test_the_weights_are_those_of_its_beginning() -> None:
 def test_refusals(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_it_runs_while_other_threads_run_layers() -> None:
+    layer = nn.GRU(60, 120, num_layers=3)
+    x, steps = torch.randn(20, 5, 60), torch.randn(300, 2, 60)
+    expected = layer(steps)[0].detach()
+    found = torch.empty_like(expected)
+    ended = threading.Event()
+    before = torch.get_num_threads()
+
+    def run_layers() -> None:
+        with torch.no_grad():
+            while not ended.is_set():
+                layer(x)
+
+    def push(stream: nn.Stream) -> None:
+        for step, x_t in enumerate(steps):
+            found[step] = stream.push(x_t)
+
+    try:
+        torch.set_num_threads(2)
+        pushing = threading.Thread(target=push, args=(layer.stream(2),), daemon=True)
+        others = [threading.Thread(target=run_layers) for _ in range(3)]
+        for thread in (*others, pushing):
+            thread.start()
+        pushing.join(timeout=60)
+        ended.set()
+        for thread in others:
+            thread.join()
+        assert not pushing.is_alive()
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    finally:
+        torch.set_num_threads(before)

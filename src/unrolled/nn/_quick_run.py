@@ -29,7 +29,8 @@ def run_quickly(layer: "RecurrentLayer", input: Any, hx: Any) -> TopStates | Non
     Returns:
         `None` where anything is not as it mostly is: the long way computes that, or refuses it.
     """
-    if torch.compiler.is_compiling() or torch.is_grad_enabled():
+    is_watched = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    if is_watched or torch.is_grad_enabled():
         return None
     shape = layer.shape
     states = () if hx is None else hx if shape.has_cell_state else (hx,)

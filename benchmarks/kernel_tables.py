@@ -33,13 +33,9 @@ def main() -> None:
     print(json.dumps({name: result(name) for name in NAMES}))
 
 
-def result(name: str) -> Any:
-    """What was measured."""
-    return json.loads(_path(name).read_text("utf-8"))
-
-
-def _path(name: str) -> Path:
-    return RESULTS / f"{name}.json"
+def result(name: str, machine: str = "") -> Any:
+    """What was measured, on the machine of the page or on another, in a folder of its own."""
+    return json.loads((RESULTS / machine / f"{name}.json").read_text("utf-8"))
 
 
 def tables() -> list[str]:
@@ -57,6 +53,10 @@ def tables() -> list[str]:
     for isa in sorted({row["isa"] for row in claims["instruction_sets"]}):
         rows = [row for row in claims["instruction_sets"] if row["isa"] == isa]
         shown.append(_table(f"{isa}, beside PyTorch", _ratios(_rows(rows, "torch"), _ratio)))
+    cases = result("recurrent_layers", "avx2")["cases"]
+    for peer, name in (("torch", "PyTorch"), ("onnxruntime", "onnxruntime")):
+        title = f"on a machine with AVX2, beside {name}"
+        shown.append(_table(title, _ratios(_rows(cases, peer), _and_at_peak)))
     return shown
 
 
@@ -82,7 +82,7 @@ def _ratio(row: dict[str, Any]) -> str:
 
 def _and_at_peak(row: dict[str, Any]) -> str:
     """In brackets, where arithmetic is the limit, what it would be at the machine's peak."""
-    if row["batch"] == 1:
+    if row["batch"] == 1:  # the caches, and of a small layer the call, are the limit
         return _ratio(row)
     return f"{_ratio(row)} ({100 * row['ratio']['median'] / row['percent_of_peak']:.2f})"
 

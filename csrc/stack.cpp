@@ -391,6 +391,7 @@ void Stack::forward_top(const PackedWeights& weights, const Batch& batch, const 
   const std::size_t at_once = may_be_cut ? std::clamp(fitting, std::size_t{1}, steps) : steps;
   std::unique_ptr<Room> room = room_for(below * at_once * of_a_step);
   std::vector<Grid<float>> outputs;
+  outputs.reserve(size_.layers);
   for (std::size_t layer = 0; layer < below; ++layer) {
     outputs.push_back({room->memory.get() + layer * at_once * of_a_step,
                        static_cast<std::ptrdiff_t>(of_a_step), static_cast<std::ptrdiff_t>(width)});

@@ -531,7 +531,8 @@ std::vector<Weights> weights_of(const nb::object& stack, const WeightArrays& wei
 }
 
 void bind_stack(nb::module_& module) {
-  nb::class_<BoundWeights>(module, "BoundWeights");
+  nb::class_<BoundWeights>(module, "BoundWeights")
+      .def_prop_ro("rows", [](const BoundWeights& bound) { return bound.arrays.size(); });
   nb::class_<PyStack>(module, "Stack")
       .def(nb::init<const std::string&, std::size_t, std::size_t, std::size_t, std::size_t, bool,
                     std::size_t, const std::string&, const std::string&>(),

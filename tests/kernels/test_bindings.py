@@ -133,6 +133,7 @@ def run(stack: Any = None, weights: Any = None, **changed: Any) -> None:
 def test_weights_are_those_of_the_stack_that_they_are_bound_to() -> None:
     stack, other = gru(), gru()
     bound = other.bind([[floats(12, 3), floats(12, 4)]])
+    assert bound.rows == 1
     arguments = [floats(5, 2, 3), None, None, None, [floats(5, 2, 4)], STATE.copy()]
     other.forward(bound, *arguments, None, [], [], None, 1)
     with pytest.raises(ValueError, match="the weights are bound to another stack"):

@@ -212,9 +212,10 @@ inline void for_each_group(std::size_t first, std::size_t end, std::size_t toget
   }
 }
 
-// C += A W^T for a whole matrix whose rows in C reach to the end of the last panel.
+// C += A W^T for some panels of a matrix whose rows in C reach to the end of the last of them.
 inline void multiply_onto(const float* const* a, std::size_t rows, const float* packed,
-                          std::size_t columns, std::size_t depth, float* const* c, Way way) {
+                          std::size_t first_panel, std::size_t end_panel, std::size_t depth,
+                          float* const* c, Way way) {
   const auto multiply_panels = [&](std::size_t first, std::size_t end) {
     PanelGroup group{};
     for (std::size_t panel = first; panel < end; ++panel) {
@@ -223,7 +224,7 @@ inline void multiply_onto(const float* const* a, std::size_t rows, const float* 
     }
     multiply_group(a, rows, group, depth, c, way);
   };
-  for_each_group(0, panels_of(columns), PanelGroup::kMost, way, multiply_panels);
+  for_each_group(first_panel, end_panel, PanelGroup::kMost, way, multiply_panels);
 }
 
 // C = A W^T + b for a whole matrix, or C += A W^T; the last panel may reach beyond the last column.

@@ -36,8 +36,11 @@ struct KernelTable {
                               std::size_t rows, float* const* gates);
   void (*run_forward)(const Forward& task);
 
-  std::size_t (*backward_size)(const LayerSize& size);
-  Packed (*pack_backward)(const LayerSize& size, const Weights& weights, float* packed);
+  // Floats needed to pack a matrix of a layer and direction for a backward run; none where the
+  // layer has no such matrix.
+  std::size_t (*backward_size)(const LayerSize& size, Matrix matrix);
+  void (*pack_backward)(const LayerSize& size, const Weights& weights, Matrix matrix,
+                        float* packed);
   void (*run_backward)(const Backward& task);
 
   // The gradient of the input of some rows from that of their gates; may be added to what is there.

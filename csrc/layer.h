@@ -76,6 +76,9 @@ struct Weights {
   LowWeights low{};  // in place of input, state and projection where the precision is low
 };
 
+// What a layer multiplies by.
+enum class Matrix { input, state, projection };
+
 struct Gradients {
   float *input, *state, *input_bias, *state_bias, *projection;
 };
@@ -159,6 +162,10 @@ struct Backward {
   const float* gates;
   std::size_t first_turn, end_turn;  // which turns are gone back over
   std::size_t first_row;  // of the gates, at the first of them; the next three start there
+  std::size_t first_panel, end_panel;  // which units are this task's: all with a projection
+  Progress* done;                      // turns from the last to this one
+  const Progress* beside;              // all tasks that share the units, if there are several
+  std::size_t beside_count;
   float* grad_gates;
   float *raw, *grads_of_projected;  // h before and its gradient after the projection, a padded
                                     // slot and a state for each row; null without one

@@ -26,56 +26,100 @@ std::size_t state_depth(const LayerSize& size) {
 
 std::size_t padded_state(const LayerSize& size) { return panels_of(size.state()) * kPanel; }
 
-// Packs W for products with W where `pack` does it for W^T. Row `unit` of slot s is at depth
-// s * slot_size + unit; the rows between are 0.
-void pack_turned(const float* weight, std::size_t columns, const LayerSize& size,
-                 std::size_t first_slot, std::size_t slots, bool of_state, float* packed) {
-  const std::size_t depth = slots * slot_size(size);
-  std::memset(packed, 0, packed_size(columns, depth) * sizeof(float));
-  for (std::size_t first = 0; first < columns; first += kPanel) {
-    const std::size_t here = smaller(kPanel, columns - first);
-    for (std::size_t s = 0; s < slots; ++s) {
-      const std::size_t slot = first_slot + s;
-      const std::size_t gate = of_state ? size.state_gate(slot) : size.input_gate(slot);
-      float* to = packed + kPanel * (1 + s * slot_size(size));
-      const float* from = weight + gate * size.units * columns + first;
-      for (std::size_t unit = 0; unit < size.units; ++unit) {
-        std::memcpy(to + unit * kPanel, from + unit * columns, here * sizeof(float));
-      }
+// Rows of a matrix of so many columns into its panels, of which each has `depth` rows and is begun
+// already. Row by row, as they lie in memory.
+void pack_rows(const float* weight, std::size_t rows, std::size_t columns, std::size_t depth,
+               float* packed) {
+  const std::size_t whole = columns / kPanel, rest = columns - whole * kPanel;
+  for (std::size_t row = 0; row < rows; ++row, weight += columns, packed += kPanel) {
+    float* to = packed;
+    for (std::size_t panel = 0; panel < whole; ++panel, to += panel_size(depth)) {
+      std::memcpy(to, weight + panel * kPanel, kPanel * sizeof(float));
     }
-    packed += panel_size(depth);
+    if (rest == 0) continue;
+    std::memset(to, 0, kPanel * sizeof(float));
+    std::memcpy(to, weight + whole * kPanel, rest * sizeof(float));
   }
+}
+
+// For products with W where `pack` packs for those with W^T; they have no bias. Row `unit` of the
+// gate in slot s is at depth s * slot_size + unit; the rows between are 0.
+void pack_gates(const float* weight, std::size_t columns, const LayerSize& size, bool of_state,
+                float* packed) {
+  const std::size_t first_slot = of_state ? size.first_state_slot() : 0;
+  const std::size_t slots = of_state ? size.slots() - first_slot : size.gates();
+  const std::size_t depth = slots * slot_size(size);
+  for (std::size_t panel = 0; panel < panels_of(columns); ++panel) {
+    float* const to = packed + panel * panel_size(depth);
+    std::memset(to, 0, kPanel * sizeof(float));
+    for (std::size_t s = 0; s < slots; ++s) {
+      std::memset(to + kPanel * (1 + s * slot_size(size) + size.units), 0,
+                  kPanel * (slot_size(size) - size.units) * sizeof(float));
+    }
+  }
+  for (std::size_t s = 0; s < slots; ++s) {
+    const std::size_t slot = first_slot + s;
+    const std::size_t gate = of_state ? size.state_gate(slot) : size.input_gate(slot);
+    pack_rows(weight + gate * size.units * columns, size.units, columns, depth,
+              packed + kPanel * (1 + s * slot_size(size)));
+  }
+}
+
+void pack_projection(const float* weight, const LayerSize& size, float* packed) {
+  const std::size_t depth = padded_state(size);
+  std::memset(packed, 0, packed_size(size.units, depth) * sizeof(float));
+  pack_rows(weight, size.projected, size.units, depth, packed + kPanel);
+}
+
+// Some of the values of a row, of which those from `whole` on only fill the last panel.
+struct Range {
+  std::size_t first, end, whole;
+
+  std::size_t last() const { return smaller(end, whole); }
+};
+
+Range units_of(const Backward& task) {
+  return {task.first_panel * kPanel, task.end_panel * kPanel, task.size.units};
+}
+
+// A projection mixes the units, and then a task has all of them.
+Range states_of(const Backward& task) {
+  if (task.size.projected == 0) return units_of(task);
+  return {0, padded_state(task.size), task.size.state()};
+}
+
+void clear(float* row, const Range& range) {
+  std::memset(row + range.first, 0, (range.end - range.first) * sizeof(float));
+}
+
+void copy(const float* from, const Range& range, float* to) {
+  std::memcpy(to + range.first, from + range.first, (range.last() - range.first) * sizeof(float));
+}
+
+void add(const float* from, const Range& range, float* to) {
+  for (std::size_t i = range.first; i < range.last(); ++i) to[i] += from[i];
 }
 
 // What came from later turns and from outside, for h and c of one turn.
 void gather_gradients(const Backward& task, std::size_t turn) {
   const Slice& slice = *task.slice;
   const LayerSize& size = task.size;
+  const Range units = units_of(task), states = states_of(task);
   for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
     const std::size_t sample = slice.sample[row];
     const std::size_t step = slice.step(row, turn, task.reverse);
     float* h = task.grad_of_h + row * padded_state(size);
     float* c = task.grad_of_c + row * slot_size(size);
     if (turn + 1 == slice.length[row]) {
-      std::memset(h, 0, padded_state(size) * sizeof(float));
-      if (task.grad_h_n != nullptr) {
-        std::memcpy(h, task.grad_h_n + sample * size.state(), size.state() * sizeof(float));
-      }
+      clear(h, states);
+      if (task.grad_h_n != nullptr) copy(task.grad_h_n + sample * size.state(), states, h);
       if (size.has_cell()) {
-        std::memset(c, 0, slot_size(size) * sizeof(float));
-        if (task.grad_c_n != nullptr) {
-          std::memcpy(c, task.grad_c_n + sample * size.units, size.units * sizeof(float));
-        }
+        clear(c, units);
+        if (task.grad_c_n != nullptr) copy(task.grad_c_n + sample * size.units, units, c);
       }
     }
-    if (task.grad_h.data != nullptr) {
-      const float* from = task.grad_h.at(step, sample);
-      for (std::size_t i = 0; i < size.state(); ++i) h[i] += from[i];
-    }
-    if (task.grad_c.data != nullptr) {
-      const float* from = task.grad_c.at(step, sample);
-      for (std::size_t i = 0; i < size.units; ++i) c[i] += from[i];
-    }
+    if (task.grad_h.data != nullptr) add(task.grad_h.at(step, sample), states, h);
+    if (task.grad_c.data != nullptr) add(task.grad_c.at(step, sample), units, c);
   }
 }
 
@@ -96,6 +140,7 @@ void apply_cell(const Backward& task, std::size_t turn, float* const* grad_gates
                 float* const* grads) {
   const Slice& slice = *task.slice;
   const LayerSize& size = task.size;
+  const Range units = units_of(task);
   for (std::size_t row = 0; row < slice.alive[turn]; ++row) {
     const std::size_t sample = slice.sample[row];
     const std::size_t step = slice.step(row, turn, task.reverse);
@@ -111,7 +156,7 @@ void apply_cell(const Backward& task, std::size_t turn, float* const* grad_gates
     const std::size_t number = slice.row(row, turn);
     const float* gates = task.gates + number * gates_row(size);
     float* of_c = task.grad_of_c + row * slot_size(size);
-    for (std::size_t u = 0; u < slot_size(size); u += kWidth) {
+    for (std::size_t u = units.first; u < units.end; u += kWidth) {
       const std::size_t count = u < size.units ? size.units - u : 0;
       Vector grad_h = load(grads[row] + u), grad_c{}, before_h{}, before_c{}, now_c{};
       if constexpr (cell == Cell::gru) before_h = load_some(h_before + u, count);
@@ -139,6 +184,8 @@ void run(const Backward& task) {
   const LayerSize& size = task.size;
   const Slice& slice = *task.slice;
   const std::size_t row_size = gates_row(size);
+  const Range units = units_of(task), states = states_of(task);
+  const std::size_t first_panel = states.first / kPanel, end_panel = states.end / kPanel;
   float **gates = task.pointers, **grads = gates + slice.samples;
   Way way = Way::up;
   for (std::size_t turn = smaller(slice.turns, task.end_turn); turn-- > task.first_turn;) {
@@ -158,8 +205,8 @@ void run(const Backward& task) {
       std::memset(raw, 0, alive * slot_size(size) * sizeof(float));
       float** raws = grads + slice.samples;
       for (std::size_t row = 0; row < alive; ++row) raws[row] = raw + row * slot_size(size);
-      multiply_onto(grads, alive, task.packed.projection, size.units, padded_state(size), raws,
-                    way);
+      multiply_onto(grads, alive, task.packed.projection, 0, panels_of(size.units),
+                    padded_state(size), raws, way);
       apply_cell<cell>(task, turn, gates, raws);
       std::memset(task.grad_of_h, 0, alive * padded_state(size) * sizeof(float));
     } else {
@@ -168,17 +215,21 @@ void run(const Backward& task) {
     for (std::size_t row = 0; row < alive; ++row) {
       gates[row] += size.first_state_slot() * slot_size(size);
     }
-    multiply_onto(gates, alive, task.packed.state, size.state(), state_depth(size), grads, way);
+    const std::size_t turns_done = slice.turns - turn;
+    task.done->turns.store(turns_done, std::memory_order_release);
+    for (std::size_t other = 0; other < task.beside_count; ++other) {
+      await(task.beside[other], turns_done);
+    }
+    multiply_onto(gates, alive, task.packed.state, first_panel, end_panel, state_depth(size), grads,
+                  way);
     way = turned(way);
   }
   if (task.first_turn > 0) return;
   for (std::size_t row = 0; row < slice.samples; ++row) {
     const std::size_t sample = slice.sample[row];
-    std::memcpy(task.grad_h0 + sample * size.state(), task.grad_of_h + row * padded_state(size),
-                size.state() * sizeof(float));
+    copy(task.grad_of_h + row * padded_state(size), states, task.grad_h0 + sample * size.state());
     if (size.has_cell()) {
-      std::memcpy(task.grad_c0 + sample * size.units, task.grad_of_c + row * slot_size(size),
-                  size.units * sizeof(float));
+      copy(task.grad_of_c + row * slot_size(size), units, task.grad_c0 + sample * size.units);
     }
   }
 }
@@ -261,32 +312,27 @@ void pack_columns(const float* const* grads, std::size_t rows, std::size_t first
 
 }  // namespace
 
-std::size_t backward_size(const LayerSize& size) {
-  return packed_size(size.input, size.gates() * slot_size(size)) +
-         packed_size(size.state(), state_depth(size)) +
-         (size.projected != 0 ? packed_size(size.units, padded_state(size)) : 0);
+std::size_t backward_size(const LayerSize& size, Matrix matrix) {
+  switch (matrix) {
+    case Matrix::input:
+      return packed_size(size.input, size.gates() * slot_size(size));
+    case Matrix::state:
+      return packed_size(size.state(), state_depth(size));
+    case Matrix::projection:
+      return size.projected == 0 ? 0 : packed_size(size.units, padded_state(size));
+  }
+  return 0;
 }
 
-Packed pack_backward(const LayerSize& size, const Weights& weights, float* packed) {
-  Packed result{packed, nullptr, nullptr};
-  pack_turned(weights.input, size.input, size, 0, size.gates(), false, packed);
-  packed += packed_size(size.input, size.gates() * slot_size(size));
-  result.state = packed;
-  pack_turned(weights.state, size.state(), size, size.first_state_slot(),
-              size.slots() - size.first_state_slot(), true, packed);
-  packed += packed_size(size.state(), state_depth(size));
-  if (size.projected != 0) {
-    result.projection = packed;
-    std::memset(packed, 0, packed_size(size.units, padded_state(size)) * sizeof(float));
-    for (std::size_t first = 0; first < size.units; first += kPanel) {
-      for (std::size_t k = 0; k < size.projected; ++k) {
-        std::memcpy(packed + kPanel * (1 + k), weights.projection + k * size.units + first,
-                    smaller(kPanel, size.units - first) * sizeof(float));
-      }
-      packed += panel_size(padded_state(size));
-    }
+void pack_backward(const LayerSize& size, const Weights& weights, Matrix matrix, float* packed) {
+  switch (matrix) {
+    case Matrix::input:
+      return pack_gates(weights.input, size.input, size, false, packed);
+    case Matrix::state:
+      return pack_gates(weights.state, size.state(), size, true, packed);
+    case Matrix::projection:
+      return pack_projection(weights.projection, size, packed);
   }
-  return result;
 }
 
 void run_backward(const Backward& task) {

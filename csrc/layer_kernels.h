@@ -14,8 +14,8 @@ void multiply_input_rows(const LayerSize& size, const Packed& weights, const flo
                          std::size_t rows, float* const* gates);
 void run_forward(const Forward& task);
 
-std::size_t backward_size(const LayerSize& size);
-Packed pack_backward(const LayerSize& size, const Weights& weights, float* packed);
+std::size_t backward_size(const LayerSize& size, Matrix matrix);
+void pack_backward(const LayerSize& size, const Weights& weights, Matrix matrix, float* packed);
 void run_backward(const Backward& task);
 void input_gradient(const LayerSize& size, const float* packed, const float* const* gates,
                     std::size_t rows, float* const* grads, bool add);

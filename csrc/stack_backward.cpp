@@ -40,6 +40,11 @@ struct Held {
   GradientRows rows;
 };
 
+// The matrices of one layer and direction, packed.
+struct Packs {
+  Aligned<float> input, state, projection;
+};
+
 // One backward run, and all that it needs in memory.
 class Descent {
  public:
@@ -53,8 +58,8 @@ class Descent {
         crew_(crew),
         slot_(kernels.gates_row(size.layer(0)) / size.layer(0).slots()),
         padded_state_((size.state() + kernels.panel - 1) / kernels.panel * kernels.panel),
-        packs_(size.rows()),
-        packed_(size.rows()) {}
+        parts_(column_parts()),
+        packs_(size.rows()) {}
 
   void run() {
     const std::vector<Stretch> stretches = stretches_of(batch_);
@@ -83,7 +88,7 @@ class Descent {
         left = weight_gradients(layer, stretch);
       }
       for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-        packs_[row_of(layer, direction)].reset();
+        packs_[row_of(layer, direction)] = {};
       }
     }
     do_all(left);
@@ -120,22 +125,51 @@ class Descent {
   std::vector<Job> packings(std::size_t layer) {
     std::vector<Job> jobs;
     for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-      const std::size_t row = row_of(layer, direction);
-      const LayerSize size = size_.layer(layer);
-      packs_[row] = aligned<float>(kernels_.backward_size(size));
-      jobs.push_back([this, size, row] {
-        packed_[row] = kernels_.pack_backward(size, weights_[row], packs_[row].get());
-      });
+      Packs& packs = packs_[row_of(layer, direction)];
+      const Weights& weights = weights_[row_of(layer, direction)];
+      const auto pack = [&](Matrix matrix, Aligned<float>& memory) {
+        const LayerSize size = size_.layer(layer);
+        const std::size_t count = kernels_.backward_size(size, matrix);
+        if (count == 0) return;
+        memory = aligned<float>(count);
+        jobs.push_back([this, size, &weights, matrix, to = memory.get()] {
+          kernels_.pack_backward(size, weights, matrix, to);
+        });
+      };
+      pack(Matrix::state, packs.state);
+      pack(Matrix::projection, packs.projection);
+      if (layer > 0 || run_.grad_x.data != nullptr) pack(Matrix::input, packs.input);
     }
     return jobs;
   }
 
-  // The recurrences of a layer, slice by slice of each direction, without a stretch yet.
+  // Parts that the units of a layer are cut into where directions and slices leave threads idle.
+  // They wait for each other at every turn, so each has a thread.
+  std::size_t column_parts() const {
+    if (size_.projected != 0) return 1;
+    const std::size_t idle = crew_.size() / (size_.directions * batch_.slices().size());
+    return std::clamp<std::size_t>(idle, 1, slot_ / kernels_.panel);
+  }
+
+  // The recurrences of a layer, part by part of each slice of each direction, without a stretch
+  // yet.
   std::vector<Backward> recurrences(std::size_t layer) {
+    const std::size_t slices = batch_.slices().size(), panels = slot_ / kernels_.panel;
+    done_ = std::vector<Progress>(size_.directions * slices * parts_);
     std::vector<Backward> tasks;
     for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-      for (std::size_t slice = 0; slice < batch_.slices().size(); ++slice) {
-        tasks.push_back(recurrence_of(layer, direction, slice));
+      for (std::size_t slice = 0; slice < slices; ++slice) {
+        const Backward whole = recurrence_of(layer, direction, slice);
+        for (std::size_t part = 0; part < parts_; ++part) {
+          Backward& task = tasks.emplace_back(whole);
+          task.first_panel = panels * part / parts_;
+          task.end_panel = panels * (part + 1) / parts_;
+          task.beside = &done_[tasks.size() - 1 - part];
+          task.beside_count = parts_ > 1 ? parts_ : 0;
+          task.done = &done_[tasks.size() - 1];
+          pointers_.emplace_back(3 * whole.slice->samples);
+          task.pointers = pointers_.back().data();
+        }
       }
     }
     return tasks;
@@ -149,7 +183,8 @@ class Descent {
     };
     Backward task{};
     task.size = size_.layer(layer);
-    task.packed = packed_[row];
+    const Packs& packs = packs_[row];
+    task.packed = {packs.input.get(), packs.state.get(), packs.projection.get()};
     task.slice = &batch_.slices()[slice];
     task.reverse = direction == 1;
     task.h = output(row);
@@ -169,8 +204,6 @@ class Descent {
     if (size_.projected != 0) task.grad_of_raw = floats(samples * slot_);
     task.grad_of_h = floats(samples * padded_state_);
     task.grad_of_c = floats(samples * slot_);
-    pointers_.emplace_back(3 * samples);
-    task.pointers = pointers_.back().data();
     return task;
   }
 
@@ -254,7 +287,7 @@ class Descent {
           for (std::size_t i = begin; is_added && i < end; ++i) {
             std::copy_n(reached.outside[i], size.input, reached.grads[i]);
           }
-          kernels_.input_gradient(size, packed_[row_of(layer, direction)].input,
+          kernels_.input_gradient(size, packs_[row_of(layer, direction)].input.get(),
                                   reached.gates.data() + begin, end - begin,
                                   reached.grads.data() + begin, !first || is_added);
         });
@@ -308,11 +341,11 @@ class Descent {
   const std::vector<Weights>& weights_;
   const StackBackward& run_;
   Crew& crew_;
-  const std::size_t slot_, padded_state_;
-  std::vector<Aligned<float>> packs_;
-  std::vector<Packed> packed_;
+  const std::size_t slot_, padded_state_, parts_;
+  std::vector<Packs> packs_;
   std::vector<Aligned<float>> memory_;
   std::deque<std::vector<float*>> pointers_;
+  std::vector<Progress> done_;  // of the recurrences of a layer
   // By direction: of this stretch, and of the one before it, which the weights still wait for.
   std::array<std::array<Held, 2>, 2> held_;
   std::size_t now_ = 0;

@@ -573,6 +573,23 @@ def test_units_cut_between_threads_are_the_same_to_the_last_bit(kind: str, steps
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_gradient_of_few_samples_is_the_same_on_any_number_of_threads(kind: str) -> None:
+    layer = make(kind, 6, 200, 2)  # one direction: its units are cut, but for a projection
+    x = torch.randn(110, 3, 6, requires_grad=True)  # more rows than go back at once
+    found = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            values = states_of(layer, x, lengths=[110, 1, 90])
+            found.append(gradients(values, [x, *layer.parameters()]))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("batch", "steps"), [(2_000, 230), (240_000, 3)])
 def test_a_run_in_stretches_is_the_same_to_the_last_bit(kind: str, batch: int, steps: int) -> None:
     layer = make(kind, 2, 5, num_layers=2)

@@ -59,18 +59,16 @@ class Case:
         return 4.0 * moved
 
     def fewest_seconds(self, cell: str, limits: Mapping[str, float]) -> float:
-        """Of a forward run, by what `machine_limits` found.
+        """Of a forward run of many steps, by what `machine_limits` found.
 
-        Many samples take as long as their products at the peak. A single one meets every weight
-        only once a step: those of the states are read as fast as the caches of the cores allow, and
-        so are all of them where steps come one by one.
+        Many samples take as long as their products at the peak. A single one meets the weights of
+        the states only once a step: they are read as fast as the caches of the cores allow.
         """
         if self.batch > 1:
             return self.flops(cell) / (1e9 * limits["gflops"])
-        all_weights, of_states = self.weights(cell), self.layers * self._rows(cell) * self.size
-        read = 4.0 * (all_weights if self.steps == 1 else of_states)
-        multiplied = 0.0 if self.steps == 1 else 2.0 * (all_weights - of_states)
-        a_step = read / limits["private_cache_gbs"] + multiplied / limits["gflops"]
+        of_states = self.layers * self._rows(cell) * self.size
+        multiplied = 2.0 * (self.weights(cell) - of_states)
+        a_step = 4.0 * of_states / limits["private_cache_gbs"] + multiplied / limits["gflops"]
         return self.steps * a_step / 1e9
 
     def _rows(self, cell: str) -> int:

@@ -74,7 +74,7 @@ inline void cell_backward(const SavedGates& gates, const GateRow& grads, Vector 
     grad_h *= z;
   } else {
     const Vector value = gates.get(0);
-    grads.set(0, cell == Cell::rnn_relu ? (value > 0.0f ? grad_h : Vector{})
+    grads.set(0, cell == Cell::rnn_relu ? (value <= 0.0f ? Vector{} : grad_h)
                                         : grad_h * (1.0f - value * value));
     grad_h = Vector{};
   }

@@ -76,14 +76,15 @@ struct Weights {
   LowWeights low{};  // in place of input, state and projection where the precision is low
 };
 
-// What a layer multiplies by.
-enum class Matrix { input, state, projection };
-
+// The same of their gradients.
 struct Gradients {
   float *input, *state, *input_bias, *state_bias, *projection;
 };
 
-// The same, packed for a forward or for a backward run.
+// What a layer multiplies by.
+enum class Matrix { input, state, projection };
+
+// Its weights, packed for a forward or for a backward run; null where they are not needed.
 struct Packed {
   const float *input, *state, *projection;
 };
@@ -121,6 +122,7 @@ struct Slice {
 // How many turns of a task are done, for those that wait for it.
 struct Progress {
   alignas(64) std::atomic<std::size_t> turns{0};
+  mutable std::atomic<std::size_t> sleepers{0};
 };
 
 struct Forward {
@@ -163,18 +165,20 @@ struct Backward {
   std::size_t first_turn, end_turn;  // which turns are gone back over
   std::size_t first_row;  // of the gates, at the first of them; the next three start there
   std::size_t first_panel, end_panel;  // which units are this task's: all with a projection
-  Progress* done;                      // turns from the last to this one
+  Progress* done;                      // turns gone back over, counted from the last
   const Progress* beside;              // all tasks that share the units, if there are several
   std::size_t beside_count;
   float* grad_gates;
   float *raw, *grads_of_projected;  // h before and its gradient after the projection, a padded
                                     // slot and a state for each row; null without one
-  float** pointers;                 // room for 3 pointers for each sample
-  // A padded row for each sample; of h and c from one stretch of turns to the one before it.
+  float** pointers;                 // room for 3 pointers for each sample, of this task alone
+  // A padded row for each sample; of h and c from one stretch of turns to the one before it. Each
+  // of the tasks that share the units writes its own.
   float *grad_of_h, *grad_of_c, *grad_of_raw;
 };
 
-// Waits for `turns` turns of a task; defined with the pool.
+// Says that so many turns of a task are done, and waits until they are; defined with the pool.
+void announce(Progress& progress, std::size_t turns);
 void await(const Progress& progress, std::size_t turns);
 
 }  // namespace unrolled

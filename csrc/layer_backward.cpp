@@ -42,6 +42,12 @@ void pack_rows(const float* weight, std::size_t rows, std::size_t columns, std::
   }
 }
 
+// The bias of a panel, and rows of it that are padding: zeros.
+void clear_rows(float* panel, std::size_t first, std::size_t end) {
+  std::memset(panel, 0, kPanel * sizeof(float));
+  std::memset(panel + kPanel * (1 + first), 0, kPanel * (end - first) * sizeof(float));
+}
+
 // For products with W where `pack` packs for those with W^T; they have no bias. Row `unit` of the
 // gate in slot s is at depth s * slot_size + unit; the rows between are 0.
 void pack_gates(const float* weight, std::size_t columns, const LayerSize& size, bool of_state,
@@ -49,25 +55,22 @@ void pack_gates(const float* weight, std::size_t columns, const LayerSize& size,
   const std::size_t first_slot = of_state ? size.first_state_slot() : 0;
   const std::size_t slots = of_state ? size.slots() - first_slot : size.gates();
   const std::size_t depth = slots * slot_size(size);
-  for (std::size_t panel = 0; panel < panels_of(columns); ++panel) {
-    float* const to = packed + panel * panel_size(depth);
-    std::memset(to, 0, kPanel * sizeof(float));
-    for (std::size_t s = 0; s < slots; ++s) {
-      std::memset(to + kPanel * (1 + s * slot_size(size) + size.units), 0,
-                  kPanel * (slot_size(size) - size.units) * sizeof(float));
-    }
-  }
   for (std::size_t s = 0; s < slots; ++s) {
-    const std::size_t slot = first_slot + s;
+    const std::size_t slot = first_slot + s, first = s * slot_size(size);
+    for (std::size_t panel = 0; panel < panels_of(columns); ++panel) {
+      clear_rows(packed + panel * panel_size(depth), first + size.units, first + slot_size(size));
+    }
     const std::size_t gate = of_state ? size.state_gate(slot) : size.input_gate(slot);
     pack_rows(weight + gate * size.units * columns, size.units, columns, depth,
-              packed + kPanel * (1 + s * slot_size(size)));
+              packed + kPanel * (1 + first));
   }
 }
 
 void pack_projection(const float* weight, const LayerSize& size, float* packed) {
   const std::size_t depth = padded_state(size);
-  std::memset(packed, 0, packed_size(size.units, depth) * sizeof(float));
+  for (std::size_t panel = 0; panel < panels_of(size.units); ++panel) {
+    clear_rows(packed + panel * panel_size(depth), size.projected, depth);
+  }
   pack_rows(weight, size.projected, size.units, depth, packed + kPanel);
 }
 
@@ -215,8 +218,10 @@ void run(const Backward& task) {
     for (std::size_t row = 0; row < alive; ++row) {
       gates[row] += size.first_state_slot() * slot_size(size);
     }
+    // The product reads all gates of this turn and adds to the task's own units. The gates of the
+    // next turn lie elsewhere, so one wait a turn is enough.
     const std::size_t turns_done = slice.turns - turn;
-    task.done->turns.store(turns_done, std::memory_order_release);
+    announce(*task.done, turns_done);
     for (std::size_t other = 0; other < task.beside_count; ++other) {
       await(task.beside[other], turns_done);
     }

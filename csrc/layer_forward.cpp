@@ -232,7 +232,7 @@ void run(const Forward& task) {
         run_turn<cell>(task, rows, here, pass(of_states));
       }
       if (in_one) here += alive;
-      task.done->turns.store(turn + 1, std::memory_order_release);
+      announce(*task.done, turn + 1);
     }
   }
   // Only columns of its own are copied, since tasks beside this one may still be at work.

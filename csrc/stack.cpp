@@ -22,6 +22,8 @@ constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
 constexpr std::size_t kMostKept = std::size_t{1} << 22;
 // Products in the time, some microseconds, that threads take to come together.
 constexpr double kProductsForThreads = 1 << 19;
+// Products of a turn that take as long as a thread waits for the others.
+constexpr std::size_t kProductsOfAPart = 1 << 11;
 
 // The part of one direction where both stand side by side.
 template <class Float>
@@ -97,6 +99,18 @@ Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths
 std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t threads) {
   const std::size_t idle = std::max<std::size_t>(1, threads / directions);
   return std::clamp<std::size_t>(samples / kRowsInRegisters, 1, idle);
+}
+
+std::size_t most_parts(const StackSize& size, const Batch& batch, std::size_t panels,
+                       std::size_t threads, std::size_t products_of_a_part) {
+  if (size.projected != 0) return 1;  // it mixes the units
+  const std::size_t slices = batch.slices().size();
+  const LayerSize layer = size.layer(size.layers - 1);
+  const std::size_t depth = layer.state() + (batch.turns() > 1 ? 0 : layer.input);
+  const std::size_t products = batch.samples() * layer.gates() * layer.units * depth / slices;
+  const std::size_t threads_of_each = threads / (size.directions * slices);
+  return std::clamp<std::size_t>(std::min(threads_of_each, products / products_of_a_part), 1,
+                                 panels);
 }
 
 std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t threads) {
@@ -225,20 +239,19 @@ std::vector<Aligned<float>> table_gates(const Stack& stack, const PackedWeights&
   return tables;
 }
 
-// Parts that the units of a layer are best cut into, so that threads which directions and slices
-// leave idle have work, and each reads its own part of the weights only. Then the parts have to
-// wait for each other at every step, so where there are layers to run beside each other and a layer
-// fits the cache of a core, with an eighth to spare for what else is read, that is left to them.
+// Parts that the units of a layer are best cut into, each of which reads its own part of the
+// weights only. They have to wait for each other at every step, so where there are layers to run
+// beside each other and a layer fits the cache of a core, with an eighth to spare for what else is
+// read, that is left to them.
 std::size_t column_parts(const Stack& stack, const Batch& batch, std::size_t crew) {
   const StackSize& whole = stack.size();
-  const std::size_t idle = crew / (whole.directions * batch.slices().size());
-  if (idle < 2 || whole.projected != 0) return 1;
+  const std::size_t most = most_parts(whole, batch, stack.panels(), crew, kProductsOfAPart);
   const LayerSize size = whole.layer(whole.layers - 1);
   const std::size_t depth = size.input + size.state();
   const std::size_t bytes = size.bytes_of_a_weight() * size.gates() * size.units * depth;
-  const bool layers_are_enough = whole.layers >= idle && whole.directions == 1;
+  const bool layers_are_enough = whole.layers >= most && whole.directions == 1;
   if (batch.turns() > 1 && layers_are_enough && bytes <= cache_of_a_core() / 8 * 7) return 1;
-  return std::min(idle, stack.panels());
+  return most;
 }
 
 // Rows whose inputs are multiplied at once, where they are of several turns.

@@ -75,6 +75,11 @@ class Batch {
 // long as none gets fewer rows than stay in registers together.
 std::size_t best_slices(std::size_t samples, std::size_t directions, std::size_t threads);
 
+// Parts that the units of a layer may be cut into, for threads that directions and slices leave
+// idle: as many as have so much to do at a turn that it is worth the waiting for each other.
+std::size_t most_parts(const StackSize& size, const Batch& batch, std::size_t panels,
+                       std::size_t threads, std::size_t products_of_a_part);
+
 // Threads that a run of so many steps, of all samples, is best given: one where there is less to do
 // than it takes to hand a part of it to another.
 std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t threads);

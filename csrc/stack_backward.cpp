@@ -16,6 +16,9 @@ namespace {
 // Rows whose gradients of the gates are held at once, at least: enough that a product over them
 // reads the weights' gradients seldom, few enough that they are a small part of what a run saved.
 constexpr std::size_t kRowsOfStretch = 256;
+// Products of a turn that take as long as a thread waits for the others, and longer than what is
+// not shared between them.
+constexpr std::size_t kProductsOfAPart = 1 << 12;
 
 // Turns that go back together, and their rows.
 struct Stretch {
@@ -40,8 +43,8 @@ struct Held {
   GradientRows rows;
 };
 
-// The matrices of one layer and direction, packed.
-struct Packs {
+// The matrices of one layer and direction; the input's is absent where nobody wants its gradient.
+struct PackedMatrices {
   Aligned<float> input, state, projection;
 };
 
@@ -58,8 +61,8 @@ class Descent {
         crew_(crew),
         slot_(kernels.gates_row(size.layer(0)) / size.layer(0).slots()),
         padded_state_((size.state() + kernels.panel - 1) / kernels.panel * kernels.panel),
-        parts_(column_parts()),
-        packs_(size.rows()) {}
+        parts_(most_parts(size, batch, slot_ / kernels.panel, crew.size(), kProductsOfAPart)),
+        packed_(size.rows()) {}
 
   void run() {
     const std::vector<Stretch> stretches = stretches_of(batch_);
@@ -88,7 +91,7 @@ class Descent {
         left = weight_gradients(layer, stretch);
       }
       for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-        packs_[row_of(layer, direction)] = {};
+        packed_[row_of(layer, direction)] = {};
       }
     }
     do_all(left);
@@ -125,7 +128,7 @@ class Descent {
   std::vector<Job> packings(std::size_t layer) {
     std::vector<Job> jobs;
     for (std::size_t direction = 0; direction < size_.directions; ++direction) {
-      Packs& packs = packs_[row_of(layer, direction)];
+      PackedMatrices& packed = packed_[row_of(layer, direction)];
       const Weights& weights = weights_[row_of(layer, direction)];
       const auto pack = [&](Matrix matrix, Aligned<float>& memory) {
         const LayerSize size = size_.layer(layer);
@@ -136,23 +139,15 @@ class Descent {
           kernels_.pack_backward(size, weights, matrix, to);
         });
       };
-      pack(Matrix::state, packs.state);
-      pack(Matrix::projection, packs.projection);
-      if (layer > 0 || run_.grad_x.data != nullptr) pack(Matrix::input, packs.input);
+      pack(Matrix::state, packed.state);
+      pack(Matrix::projection, packed.projection);
+      if (layer > 0 || run_.grad_x.data != nullptr) pack(Matrix::input, packed.input);
     }
     return jobs;
   }
 
-  // Parts that the units of a layer are cut into where directions and slices leave threads idle.
-  // They wait for each other at every turn, so each has a thread.
-  std::size_t column_parts() const {
-    if (size_.projected != 0) return 1;
-    const std::size_t idle = crew_.size() / (size_.directions * batch_.slices().size());
-    return std::clamp<std::size_t>(idle, 1, slot_ / kernels_.panel);
-  }
-
   // The recurrences of a layer, part by part of each slice of each direction, without a stretch
-  // yet.
+  // yet. Parts wait for each other at every turn: there are no more tasks than threads.
   std::vector<Backward> recurrences(std::size_t layer) {
     const std::size_t slices = batch_.slices().size(), panels = slot_ / kernels_.panel;
     done_ = std::vector<Progress>(size_.directions * slices * parts_);
@@ -183,8 +178,8 @@ class Descent {
     };
     Backward task{};
     task.size = size_.layer(layer);
-    const Packs& packs = packs_[row];
-    task.packed = {packs.input.get(), packs.state.get(), packs.projection.get()};
+    const PackedMatrices& packed = packed_[row];
+    task.packed = {packed.input.get(), packed.state.get(), packed.projection.get()};
     task.slice = &batch_.slices()[slice];
     task.reverse = direction == 1;
     task.h = output(row);
@@ -287,7 +282,7 @@ class Descent {
           for (std::size_t i = begin; is_added && i < end; ++i) {
             std::copy_n(reached.outside[i], size.input, reached.grads[i]);
           }
-          kernels_.input_gradient(size, packs_[row_of(layer, direction)].input.get(),
+          kernels_.input_gradient(size, packed_[row_of(layer, direction)].input.get(),
                                   reached.gates.data() + begin, end - begin,
                                   reached.grads.data() + begin, !first || is_added);
         });
@@ -342,7 +337,7 @@ class Descent {
   const StackBackward& run_;
   Crew& crew_;
   const std::size_t slot_, padded_state_, parts_;
-  std::vector<Packs> packs_;
+  std::vector<PackedMatrices> packed_;
   std::vector<Aligned<float>> memory_;
   std::deque<std::vector<float*>> pointers_;
   std::vector<Progress> done_;  // of the recurrences of a layer

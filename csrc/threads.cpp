@@ -2,10 +2,17 @@
 
 #include <pthread.h>
 #include <sched.h>
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <atomic>
 #include <chrono>
+#include <climits>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <stdexcept>
@@ -21,6 +28,8 @@ namespace unrolled {
 namespace {
 
 constexpr std::chrono::microseconds kSpins(100);  // more than Python needs from call to call
+// As long as it takes to sleep and be woken, some 50 microseconds.
+constexpr int kPausesBeforeSleep = 2000;
 
 struct Job {
   Job(const std::function<void(std::size_t)>& all, std::size_t how_many)
@@ -228,11 +237,9 @@ void Crew::run(std::size_t count, const std::function<void(std::size_t)>& task,
   pool_->run(count, size_ - 1, task, waiting);
 }
 
-void spin(unsigned round) {
-  if (round > 200) {
-    sched_yield();
-    return;
-  }
+namespace {
+
+void pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -240,9 +247,54 @@ void spin(unsigned round) {
 #endif
 }
 
+#if defined(__linux__)
+// The system compares the lower half of the number of turns, which comes first in memory.
+long futex(const Progress& progress, int operation, std::uint32_t value) {
+  return syscall(SYS_futex, &progress.turns, operation, value, nullptr, nullptr, 0);
+}
+#endif
+
+// Until there are more turns than these, or for no reason.
+void sleep_at(const Progress& progress, std::size_t turns) {
+#if defined(__linux__)
+  progress.sleepers.fetch_add(1);
+  futex(progress, FUTEX_WAIT_PRIVATE, static_cast<std::uint32_t>(turns));
+  progress.sleepers.fetch_sub(1);
+#else
+  sched_yield();
+#endif
+}
+
+}  // namespace
+
+void spin(unsigned round) {
+  if (round > 200) {
+    sched_yield();
+  } else {
+    pause();
+  }
+}
+
+// Whoever goes to sleep is counted first, and the system looks at the turns then: either it sees
+// these, or it is seen here.
+void announce(Progress& progress, std::size_t turns) {
+  progress.turns.store(turns);
+#if defined(__linux__)
+  if (progress.sleepers.load() > 0) futex(progress, FUTEX_WAKE_PRIVATE, INT_MAX);
+#endif
+}
+
+// Others may want the processor that the awaited task needs, and get it for milliseconds from one
+// who only yields: so it sleeps, and whoever has slept comes first when it is woken.
 void await(const Progress& progress, std::size_t turns) {
-  for (unsigned round = 0; progress.turns.load(std::memory_order_acquire) < turns; ++round) {
-    spin(round);
+  for (int round = 0;; ++round) {
+    const std::size_t done = progress.turns.load(std::memory_order_acquire);
+    if (done >= turns) return;
+    if (round < kPausesBeforeSleep) {
+      pause();
+    } else {
+      sleep_at(progress, done);
+    }
   }
 }
 

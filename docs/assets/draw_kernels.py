@@ -20,11 +20,8 @@ THEMES = {
     "light": ("#1f2328", "#d0d7de", ("#0969da", "#bc4c00", "#1a7f37")),
     "dark": ("#e6edf3", "#3d444d", ("#58a6ff", "#f0883e", "#56d364")),
 }
-SIDES = {
-    "middle": -1,
-    "ragged": 1,
-    "large": -1,
-}  # of the point, where their names stand; they are neighbours
+# Of the point, where the name stands: three are neighbours. Of a small layer the call is the limit.
+SIDES = {"middle": -1, "ragged": 1, "large": -1, "one sample": 0}
 ROOFS = {
     "private_cache_gbs": "256 KiB a thread",
     "shared_cache_gbs": "4 MiB a thread",
@@ -120,13 +117,13 @@ def _roofline(axes: Axes, measured: dict[str, Any], theme: str) -> None:
         )
     for cell, colour, marker in zip(CELLS, colours, MARKERS, strict=True):
         rows = [row for row in measured["cases"] if row["cell"] == cell and "flops_per_byte" in row]
-        rows = [row for row in rows if row["name"] != "small"]  # the call is its limit
+        rows = [row for row in rows if row["name"] in SIDES]
         places = [row["flops_per_byte"] for row in rows]
         heights = [row["gflops"] for row in rows]
         axes.plot(places, heights, marker, color=colour, label=cell, markersize=6)
         if cell == "RNN":  # the lowest, and so the one with room below
             for row in rows:
-                side = SIDES.get(row["name"], 0)
+                side = SIDES[row["name"]]
                 axes.annotate(
                     row["name"],
                     (row["flops_per_byte"], row["gflops"]),

@@ -47,15 +47,19 @@ Shapes any_shapes() {
   constexpr Cell cells[] = {Cell::rnn_tanh, Cell::rnn_relu, Cell::gru, Cell::lstm};
   Shapes shapes{};
   const Cell cell = cells[between(0, 3)];
-  const std::size_t units = between(2, 70);
+  // More rows than go back at once, and units enough to be cut between threads.
+  const bool is_long = between(0, 3) == 0;
+  const std::size_t units = is_long ? between(50, 90) : between(2, 70);
   const std::size_t projected =
       cell == Cell::lstm && between(0, 1) == 1 ? between(1, units - 1) : 0;
   shapes.size = {cell, between(1, 40), units, between(1, 3), between(1, 2), projected};
-  shapes.samples = between(1, 15);
+  shapes.samples = is_long ? between(3, 5) : between(1, 15);
+  const std::size_t shortest = is_long ? 60 : 1, longest = is_long ? 130 : 9;
   const bool is_ragged = between(0, 1) == 1;
   for (std::size_t i = 0; i < shapes.samples; ++i) {
-    const std::int64_t length =
-        is_ragged || i == 0 ? static_cast<std::int64_t>(between(1, 9)) : shapes.lengths.front();
+    const std::int64_t length = is_ragged || i == 0
+                                    ? static_cast<std::int64_t>(between(shortest, longest))
+                                    : shapes.lengths.front();
     shapes.lengths.push_back(length);
     shapes.steps = std::max(shapes.steps, static_cast<std::size_t>(shapes.lengths.back()));
   }
@@ -92,7 +96,11 @@ struct Run {
   float* room(std::size_t count) { return memory.emplace_back(count, 1e30f).data(); }
 };
 
-Results results(const Shapes& shapes, const KernelTable& kernels, const Given& given,
+// What the gradients come from: the outputs of the top layer, to everything; or of these and of all
+// that is left, to everything but the input.
+enum class Loss { of_output, of_everything };
+
+Results results(const Shapes& shapes, const KernelTable& kernels, const Given& given, Loss loss,
                 std::size_t slices, std::size_t threads) {
   const StackSize& size = shapes.size;
   const std::size_t steps = shapes.steps, samples = shapes.samples;
@@ -188,7 +196,13 @@ Results results(const Shapes& shapes, const KernelTable& kernels, const Given& g
     backward.grad_cells.push_back({});
   }
   for (float* gates : forward.gates) backward.gates.push_back(gates);
-  backward.grad_x = grid(size.input);
+  if (loss == Loss::of_output) {
+    backward.grad_x = grid(size.input);
+  } else {  // any numbers of these shapes
+    backward.grad_h_n = given.h0.data();
+    backward.grad_c_n = given.c0.data();
+    backward.grad_cells = backward.cells;
+  }
   backward.grad_h0 = run.room(size.rows() * samples * size.state());
   backward.grad_c0 = run.room(size.rows() * samples * size.units);
   backward.gradients = gradients;
@@ -544,7 +558,7 @@ void check_low(Shapes shapes, const KernelTable& kernels, Precision precision, b
     const std::size_t gates = layer.gates() * layer.units;
     for (const std::size_t count :
          {gates * layer.input, gates * layer.state(), gates, gates, size.projected * size.units}) {
-      given.weights.push_back(numbers(count, 0.15f));
+      given.weights.push_back(numbers(count, shapes.steps > 9 ? 0.05f : 0.15f));
     }
     const std::vector<float>* of_row = &given.weights[5 * row];
     low.push_back(lowered(of_row[0], gates, precision));
@@ -570,17 +584,21 @@ void check(const Shapes& shapes, const KernelTable& kernels) {
     const std::size_t gates = layer.gates() * layer.units;
     for (const std::size_t count :
          {gates * layer.input, gates * layer.state(), gates, gates, size.projected * size.units}) {
-      weights.push_back(numbers(count, 0.15f));  // or rounding grows from step to step
+      // Little enough, or rounding grows from step to step.
+      weights.push_back(numbers(count, shapes.steps > 9 ? 0.05f : 0.15f));
     }
   }
   const Given given{weights, numbers(shapes.steps * shapes.samples * size.input),
                     numbers(size.rows() * shapes.samples * size.state()),
                     numbers(size.rows() * shapes.samples * size.units),
                     numbers(shapes.steps * shapes.samples * size.output())};
-  const Results one = results(shapes, kernels, given, 1, 1);
-  const Results other = results(shapes, kernels, given, between(1, shapes.samples), between(2, 4));
-  if (one.all != other.all) fail("two ways of cutting a batch differ");
-  check_against_equations(shapes, given, one);
+  for (const Loss loss : {Loss::of_everything, Loss::of_output}) {
+    const Results one = results(shapes, kernels, given, loss, 1, 1);
+    const std::size_t slices = between(0, 1) == 1 ? 1 : between(1, shapes.samples);
+    const Results other = results(shapes, kernels, given, loss, slices, between(2, 6));
+    if (one.all != other.all) fail("two ways of cutting a batch differ");
+    if (loss == Loss::of_output) check_against_equations(shapes, given, one);
+  }
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ def test_no_fault_of_memory_is_found(tmp_path: Path) -> None:
     flags = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     here = [isa for isa in X86 if isa.name in kernels.available_isas()]
     for program in Build("g++", flags, here, tmp_path, SOON_COMPILED).programs(*PROGRAMS):
-        run([str(program)], 25)
+        run([str(program)], 12)
 
 
 @needs_x86

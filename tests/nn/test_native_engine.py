@@ -445,6 +445,19 @@ def test_nan_and_infinity_go_where_they_go_in_pytorch(kind: str) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
+def test_a_gradient_passes_a_state_that_is_no_number_as_in_pytorch() -> None:
+    layer = nn.RNN(2, 2, nonlinearity="relu")
+    like = torch.nn.RNN(2, 2, nonlinearity="relu")
+    with torch.no_grad():
+        layer.weight_ih_l0[0, 0] = float("nan")
+    like.load_state_dict(layer.state_dict())
+    x = torch.tensor([[[1.0, -1.0]]])
+    for one in (layer, like):
+        one(x)[0].sum().backward()
+    assert layer.bias_ih_l0.grad[0] == 1
+    torch.testing.assert_close(layer.bias_ih_l0.grad, like.bias_ih_l0.grad)
+
+
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("hidden_size", [5, 16, 67])
@@ -575,13 +588,13 @@ def test_units_cut_between_threads_are_the_same_to_the_last_bit(kind: str, steps
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_gradient_of_few_samples_is_the_same_on_any_number_of_threads(kind: str) -> None:
     layer = make(kind, 6, 200, 2)  # one direction: its units are cut, but for a projection
-    x = torch.randn(110, 3, 6, requires_grad=True)  # more rows than go back at once
+    x = torch.randn(300, 3, 6, requires_grad=True)  # more rows than go back at once
     found = []
     before = torch.get_num_threads()
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            values = states_of(layer, x, lengths=[110, 1, 90])
+            values = states_of(layer, x, lengths=[300, 1, 120])
             found.append(gradients(values, [x, *layer.parameters()]))
     finally:
         torch.set_num_threads(before)

@@ -15,8 +15,10 @@ def test_the_tables_of_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     page = (ROOT / "docs" / "kernels.md").read_text("utf-8")
     tables = runpy.run_path(str(ROOT / "benchmarks" / "kernel_tables.py"))["tables"]()
-    assert len(tables) >= 3
+    assert len(tables) >= 12
     for table in tables:
+        for ratio, at_most in re.findall(r"([\d.]+) \(([\d.]+)\)", table.partition("beside")[2]):
+            assert float(at_most) > float(ratio)
         assert table.count("\n") > 3
         assert f"\n{table}" in page, "run: python benchmarks/kernel_tables.py"
 
@@ -37,6 +39,15 @@ def test_a_figure_of_the_tables_is_that_of_the_measurement() -> None:
     # At the peak, whose share of ours the table of speeds says.
     at_peak = float(found[6]) * row["percent_of_peak"] / 100
     assert at_peak == pytest.approx(row["ratio"]["median"], abs=0.01)
+
+
+def test_the_limits_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    case = runpy.run_path(str(ROOT / "benchmarks" / "layer_cases.py"))["Case"]
+    limits = {"gflops": 2e-9, "private_cache_gbs": 4e-9}  # 2 operations and 4 bytes a second
+    # Two layers of a GRU: 2 * 3 * 5 * 5 weights of the states, and as many of the inputs.
+    assert case("", 1, 7, 5).fewest_seconds("GRU", limits) == pytest.approx(7 * (150 + 150))
+    assert case("", 2, 7, 5).fewest_seconds("GRU", limits) == pytest.approx(2 * 7 * 300)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -54,9 +54,10 @@ def tables() -> list[str]:
     shown += [_beside_torch(claims, isa, "") for isa in ("avx2", "baseline")]
     for machine, name in OTHERS.items():
         shown += _beside_peers(result("recurrent_layers", machine), f"on {name}, ")
-    shown.append(_beside_torch(result("recurrent_claims", "xeon"), "avx2", f"on {OTHERS['xeon']}, "))
-    title = f"weights, case, on {OTHERS['xeon']}"
-    shown.append(_table(title, _low_precision(result("low_precision", "xeon")["cases"])))
+    xeon = f"on {OTHERS['xeon']}"
+    shown.append(_beside_torch(result("recurrent_claims", "xeon"), "avx2", f"{xeon}, "))
+    low = result("low_precision", "xeon")["cases"]
+    shown.append(_table(f"weights, case, {xeon}", _low_precision(low)))
     return shown
 
 

@@ -122,7 +122,8 @@ struct Slice {
 // How many turns of a task are done, for those that wait for it.
 struct Progress {
   alignas(64) std::atomic<std::size_t> turns{0};
-  mutable std::atomic<std::size_t> sleepers{0};
+  std::atomic<std::size_t> awaited{SIZE_MAX};  // the fewest that somebody sleeps for
+  std::atomic<std::uint32_t> wakings{0};       // how often all who slept were woken
 };
 
 struct Forward {
@@ -142,9 +143,9 @@ struct Forward {
   std::size_t first_panel, end_panel;  // which units are this task's
   Way way;                             // of the first pass through them
   Progress* done;
-  const Progress* beside;  // all tasks that share the units, if there are several
+  Progress* beside;  // all tasks that share the units, if there are several
   std::size_t beside_count;
-  const Progress* below;  // all tasks that compute x, if any do
+  Progress* below;  // all tasks that compute x, if any do
   std::size_t below_count;
   bool below_entirely;  // whether all of x is needed before the first turn
   const float** from;   // room for a pointer for each sample and each row computed together
@@ -166,7 +167,7 @@ struct Backward {
   std::size_t first_row;  // of the gates, at the first of them; the next three start there
   std::size_t first_panel, end_panel;  // which units are this task's: all with a projection
   Progress* done;                      // turns gone back over, counted from the last
-  const Progress* beside;              // all tasks that share the units, if there are several
+  Progress* beside;                    // all tasks that share the units, if there are several
   std::size_t beside_count;
   float* grad_gates;
   float *raw, *grads_of_projected;  // h before and its gradient after the projection, a padded
@@ -179,6 +180,6 @@ struct Backward {
 
 // Says that so many turns of a task are done, and waits until they are; defined with the pool.
 void announce(Progress& progress, std::size_t turns);
-void await(const Progress& progress, std::size_t turns);
+void await(Progress& progress, std::size_t turns);
 
 }  // namespace unrolled

@@ -107,7 +107,8 @@ std::size_t most_parts(const StackSize& size, const Batch& batch, std::size_t pa
   const std::size_t slices = batch.slices().size();
   const LayerSize layer = size.layer(size.layers - 1);
   const std::size_t depth = layer.state() + (batch.turns() > 1 ? 0 : layer.input);
-  const std::size_t products = batch.samples() * layer.gates() * layer.units * depth / slices;
+  const std::size_t rows = batch.rows() / std::max<std::size_t>(1, batch.turns());  // of a turn
+  const std::size_t products = rows * layer.gates() * layer.units * depth / slices;
   const std::size_t threads_of_each = threads / (size.directions * slices);
   return std::clamp<std::size_t>(std::min(threads_of_each, products / products_of_a_part), 1,
                                  panels);
@@ -272,7 +273,8 @@ ForwardPlan::ForwardPlan(const Stack& stack, const PackedWeights& weights, const
   const std::size_t slices = batch.slices().size(), directions = size.directions;
   const std::size_t parts = column_parts(stack, batch, crew.size());
   const std::size_t panels = stack.panels();
-  const bool is_wavefront = size.layers > 1 && directions == 1 && slices * parts < crew.size();
+  const bool is_wavefront =
+      size.layers > 1 && directions == 1 && parts == 1 && slices < crew.size();
   const std::size_t count = size.rows() * slices * parts;
   // Parts of a layer wait for each other at every step, so each has a thread, and that of the layer
   // above has the same: its weights are in the cache of that core from the run before.

@@ -28,8 +28,11 @@ namespace unrolled {
 namespace {
 
 constexpr std::chrono::microseconds kSpins(100);  // more than Python needs from call to call
-// As long as it takes to sleep and be woken, some 50 microseconds.
-constexpr int kPausesBeforeSleep = 2000;
+// As long as it takes to sleep and be woken. The tests have threads sleep at once.
+#if !defined(UNROLLED_PAUSES)
+#define UNROLLED_PAUSES 50
+#endif
+constexpr std::chrono::microseconds kPauses(UNROLLED_PAUSES);
 
 struct Job {
   Job(const std::function<void(std::size_t)>& all, std::size_t how_many)
@@ -247,21 +250,19 @@ void pause() {
 #endif
 }
 
+// Until all who sleep are woken, or for no reason, unless they were since `wakings` was read.
+void sleep(std::atomic<std::uint32_t>& wakings, std::uint32_t before) {
 #if defined(__linux__)
-// The system compares the lower half of the number of turns, which comes first in memory.
-long futex(const Progress& progress, int operation, std::uint32_t value) {
-  return syscall(SYS_futex, &progress.turns, operation, value, nullptr, nullptr, 0);
-}
-#endif
-
-// Until there are more turns than these, or for no reason.
-void sleep_at(const Progress& progress, std::size_t turns) {
-#if defined(__linux__)
-  progress.sleepers.fetch_add(1);
-  futex(progress, FUTEX_WAIT_PRIVATE, static_cast<std::uint32_t>(turns));
-  progress.sleepers.fetch_sub(1);
+  syscall(SYS_futex, &wakings, FUTEX_WAIT_PRIVATE, before, nullptr, nullptr, 0);
 #else
-  sched_yield();
+  if (wakings.load() == before) sched_yield();
+#endif
+}
+
+void wake_all(std::atomic<std::uint32_t>& wakings) {
+  wakings.fetch_add(1);
+#if defined(__linux__)
+  syscall(SYS_futex, &wakings, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 #endif
 }
 
@@ -275,26 +276,32 @@ void spin(unsigned round) {
   }
 }
 
-// Whoever goes to sleep is counted first, and the system looks at the turns then: either it sees
-// these, or it is seen here.
+// All of this is in one order that every thread sees, which no weaker one would give: either this
+// sees what is awaited, or who awaits it sees these turns before it sleeps.
 void announce(Progress& progress, std::size_t turns) {
   progress.turns.store(turns);
-#if defined(__linux__)
-  if (progress.sleepers.load() > 0) futex(progress, FUTEX_WAKE_PRIVATE, INT_MAX);
-#endif
+  if (turns < progress.awaited.load()) return;
+  progress.awaited.store(SIZE_MAX);  // whoever awaits more says so again when it is woken
+  wake_all(progress.wakings);
 }
 
 // Others may want the processor that the awaited task needs, and get it for milliseconds from one
 // who only yields: so it sleeps, and whoever has slept comes first when it is woken.
-void await(const Progress& progress, std::size_t turns) {
-  for (int round = 0;; ++round) {
-    const std::size_t done = progress.turns.load(std::memory_order_acquire);
-    if (done >= turns) return;
-    if (round < kPausesBeforeSleep) {
-      pause();
-    } else {
-      sleep_at(progress, done);
+void await(Progress& progress, std::size_t turns) {
+  const auto are_done = [&] { return progress.turns.load() >= turns; };
+  const auto pause_until_done = [&](int pauses) {
+    for (; pauses > 0 && !are_done(); --pauses) pause();
+  };
+  pause_until_done(50);  // before the clock is asked
+  if (are_done()) return;
+  const auto end = std::chrono::steady_clock::now() + kPauses;
+  while (!are_done() && std::chrono::steady_clock::now() < end) pause_until_done(20);
+  while (!are_done()) {
+    const std::uint32_t before = progress.wakings.load();
+    std::size_t fewest = progress.awaited.load();
+    while (turns < fewest && !progress.awaited.compare_exchange_weak(fewest, turns)) {
     }
+    if (!are_done()) sleep(progress.wakings, before);
   }
 }
 

@@ -96,8 +96,9 @@ struct Run {
   float* room(std::size_t count) { return memory.emplace_back(count, 1e30f).data(); }
 };
 
-// What the gradients come from: the outputs of the top layer, to everything; or of these and of all
-// that is left, to everything but the input.
+// What the gradients come from: the outputs of the top layer, to everything, which is held against
+// the equations; or all that a run gives, to everything but the input, which is only held against
+// itself.
 enum class Loss { of_output, of_everything };
 
 Results results(const Shapes& shapes, const KernelTable& kernels, const Given& given, Loss loss,
@@ -187,9 +188,10 @@ Results results(const Shapes& shapes, const KernelTable& kernels, const Given& g
     // The loss is of the top layer alone.
     const bool is_top = layer + 1 == size.layers;
     backward.grad_outputs.push_back(
-        is_top ? Grid<const float>{given.grad.data(), static_cast<std::ptrdiff_t>(samples * out),
-                                   static_cast<std::ptrdiff_t>(out)}
-               : Grid<const float>{});
+        is_top || loss == Loss::of_everything
+            ? Grid<const float>{given.grad.data(), static_cast<std::ptrdiff_t>(samples * out),
+                                static_cast<std::ptrdiff_t>(out)}
+            : Grid<const float>{});
   }
   for (const Grid<float>& cells : forward.cells) {
     backward.cells.push_back(constant(cells));

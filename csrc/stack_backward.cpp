@@ -147,7 +147,7 @@ class Descent {
   }
 
   // The recurrences of a layer, part by part of each slice of each direction, without a stretch
-  // yet. Parts wait for each other at every turn: there are no more tasks than threads.
+  // yet. Parts wait for each other at every turn: where there are several, each has a thread.
   std::vector<Backward> recurrences(std::size_t layer) {
     const std::size_t slices = batch_.slices().size(), panels = slot_ / kernels_.panel;
     done_ = std::vector<Progress>(size_.directions * slices * parts_);

@@ -185,7 +185,6 @@ Results results(const Shapes& shapes, const KernelTable& kernels, const Given& g
   const std::size_t out = size.output();
   for (std::size_t layer = 0; layer < size.layers; ++layer) {
     backward.outputs.push_back(constant(forward.outputs[layer]));
-    // The loss is of the top layer alone.
     const bool is_top = layer + 1 == size.layers;
     backward.grad_outputs.push_back(
         is_top || loss == Loss::of_everything

@@ -47,9 +47,11 @@ struct Rows {
   std::size_t turn, first, count;
 };
 
-template <Cell cell>
-void apply_cell(const Forward& task, const Rows& rows, std::size_t first, std::size_t end,
-                float* const* gates, const float* const* h_before, float* const* h) {
+// Not inlined: among the other values of a run those of the equations would not stay in registers.
+template <Cell cell, bool keeps_gates>
+__attribute__((noinline)) void apply_cell(const Forward& task, const Rows& rows, std::size_t first,
+                                          std::size_t end, float* const* gates,
+                                          const float* const* h_before, float* const* h) {
   const Slice& slice = *task.slice;
   const std::size_t slot = panels_of(task.size.units) * kPanel, turn = rows.turn;
   const std::size_t last = smaller(end, task.size.units);
@@ -68,7 +70,7 @@ void apply_cell(const Forward& task, const Rows& rows, std::size_t first, std::s
       Vector kept{}, before{};
       if constexpr (cell == Cell::lstm) kept = load_some(c_before + u, count);
       if constexpr (cell == Cell::gru) before = load_some(h_before[number] + u, count);
-      const Vector value = cell_forward<cell>({gates[number] + u, slot}, before, kept);
+      const Vector value = cell_forward<cell, keeps_gates>({gates[number] + u, slot}, before, kept);
       if constexpr (cell == Cell::lstm) store_some(c + u, kept, count);
       store_some(h[number] + u, value, count);
     }
@@ -171,10 +173,11 @@ void run_turn(const Forward& task, const Rows& rows, float* const* gates, Way wa
   }
   const Operand state = operand(size, before, rows.count, size.state(), task.low);
   const Slots slots = state_slots(size);
+  const auto apply = task.keep_gates ? apply_cell<cell, true> : apply_cell<cell, false>;
   for_each_group(task.first_panel, task.end_panel, panels_at_once(slots, rows.count), way,
                  [&](std::size_t first, std::size_t end) {
                    multiply_panels(size, slots, state, task.packed.state, first, end, gates, way);
-                   apply_cell<cell>(task, rows, first * kPanel, end * kPanel, gates, before, raw);
+                   apply(task, rows, first * kPanel, end * kPanel, gates, before, raw);
                  });
   if (size.projected == 0) return;
   const Operand projected = operand(size, raw, rows.count, size.units, task.low);

@@ -30,6 +30,17 @@ Aligned<Element> aligned(std::size_t count, std::align_val_t alignment = kCacheL
   return Aligned<Element>(static_cast<Element*>(memory), FreeAligned{alignment});
 }
 
+// Of some memory, the large pages that lie in it wholly; may be refused, and nothing else changes.
+inline void prefer_large_pages(void* memory, std::size_t bytes) {
+#if defined(__linux__)
+  constexpr auto page = static_cast<std::size_t>(kLargePage);
+  std::size_t room = bytes;
+  if (std::align(page, page, memory, room) != nullptr) {
+    madvise(memory, room / page * page, MADV_HUGEPAGE);
+  }
+#endif
+}
+
 // For what is read over and over: pages of the usual size lie anywhere, and where they fill most of
 // the cache of a core, some of them always drive others out. Less than half a large page is not
 // worth one.
@@ -42,9 +53,7 @@ Aligned<Element> aligned_on_large_pages(std::size_t count) {
   }
   const std::size_t bytes = (count * sizeof(Element) + page - 1) / page * page;
   Aligned<Element> memory = aligned<Element>(bytes / sizeof(Element), kLargePage);
-#if defined(__linux__)
-  madvise(memory.get(), bytes, MADV_HUGEPAGE);  // it may refuse, and nothing else changes
-#endif
+  prefer_large_pages(memory.get(), bytes);
   return memory;
 }
 

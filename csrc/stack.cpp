@@ -18,6 +18,9 @@ constexpr std::size_t kRowsAtOnce = 48;
 // idles for the first of them, and the thread of the layer below for the last. But no part has
 // fewer rows than it takes to read a weight in the time of its multiplications.
 constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
+// Bytes that an allocation mostly takes from the system anew, and so page by page with the first
+// write to each.
+constexpr std::size_t kFreshMemory = std::size_t{1} << 25;
 // Numbers in the states of the layers below that memory is kept for.
 constexpr std::size_t kMostKept = std::size_t{1} << 22;
 // Products in the time, some microseconds, that threads take to come together.
@@ -36,6 +39,12 @@ template <class Element>
 Grid<Element> from_step(Grid<Element> grid, std::size_t step) {
   if (grid.data != nullptr) grid.data += static_cast<std::ptrdiff_t>(step) * grid.step;
   return grid;
+}
+
+void prefer_large_pages_for(const Grid<float>& grid, std::size_t steps) {
+  if (grid.step <= 0) return;
+  const std::size_t bytes = steps * static_cast<std::size_t>(grid.step) * sizeof(float);
+  if (bytes >= kFreshMemory) prefer_large_pages(grid.data, bytes);
 }
 
 std::size_t cache_of_a_core() {
@@ -374,6 +383,7 @@ void ForwardPlan::run(Crew& crew) {
 
 void Stack::forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
                     Crew& crew) const {
+  for (const Grid<float>& output : run.outputs) prefer_large_pages_for(output, batch.steps());
   ForwardPlan(*this, weights, batch, run, crew).run(crew);
   std::vector<Steps> all;
   all.reserve(run.outputs.size() + run.cells.size());
@@ -412,6 +422,7 @@ void Stack::forward_top(const PackedWeights& weights, const Batch& batch, const 
                        static_cast<std::ptrdiff_t>(of_a_step), static_cast<std::ptrdiff_t>(width)});
   }
   outputs.emplace_back();
+  prefer_large_pages_for(run.outputs.back(), steps);
   std::vector<float> h, c;  // after the stretch before
   for (std::size_t first = 0; first < steps; first += at_once) {
     StackForward part = run;

@@ -23,8 +23,9 @@ constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
 constexpr std::size_t kFreshMemory = std::size_t{1} << 25;
 // Numbers in the states of the layers below that memory is kept for.
 constexpr std::size_t kMostKept = std::size_t{1} << 22;
-// Products in the time, some microseconds, that threads take to come together.
-constexpr double kProductsForThreads = 1 << 19;
+// Products in the time, some microseconds, that threads take to come together, and bytes of weights
+// that one of them reads in the time that they take for a step, which needs less beside.
+constexpr double kProductsForThreads = 1 << 19, kBytesForThreads = 300'000;
 // Products of a turn that take as long as a thread waits for the others.
 constexpr std::size_t kProductsOfAPart = 1 << 11;
 
@@ -64,6 +65,15 @@ Hash first_hash() {
 }
 
 }  // namespace
+
+double StackSize::weights() const {
+  const auto of_layer = [&](std::size_t number) {
+    const LayerSize one = layer(number);
+    const double rows = static_cast<double>(one.gates()) * one.units;
+    return rows * (one.input + one.state()) + static_cast<double>(one.projected) * one.units;
+  };
+  return directions * (of_layer(0) + (layers - 1) * of_layer(1));
+}
 
 Batch::Batch(std::size_t steps, std::size_t samples, const std::int64_t* lengths,
              std::size_t slices)
@@ -124,14 +134,15 @@ std::size_t most_parts(const StackSize& size, const Batch& batch, std::size_t pa
 }
 
 std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t threads) {
-  const auto of_a_row = [&](std::size_t layer) {
-    const LayerSize one = size.layer(layer);
-    const double columns = static_cast<double>(one.gates()) * one.units;
-    return columns * (one.input + one.state()) + static_cast<double>(one.projected) * one.units;
-  };
-  const double of_a_step = of_a_row(0) + (size.layers - 1) * of_a_row(1);
   // To see whether the weights are those that were packed takes as long as a row.
-  return (rows + 1.0) * size.directions * of_a_step < kProductsForThreads ? 1 : threads;
+  return (rows + 1.0) * size.weights() < kProductsForThreads ? 1 : threads;
+}
+
+std::size_t useful_threads_of_a_step(const StackSize& size, std::size_t samples,
+                                     std::size_t threads) {
+  // To read a weight takes as long as to multiply two samples by it.
+  const double bytes = (samples + 1.0) / 2 * size.weights() * size.layer(0).bytes_of_a_weight();
+  return bytes < kBytesForThreads ? 1 : threads;
 }
 
 PackedWeights::PackedWeights(const StackSize& size, const KernelTable& kernels) {

@@ -255,6 +255,9 @@ class PyStack {
   std::size_t useful_threads(std::size_t rows, std::size_t threads) const {
     return unrolled::useful_threads(size_, rows, threads);
   }
+  std::size_t useful_threads_of_a_step(std::size_t samples, std::size_t threads) const {
+    return unrolled::useful_threads_of_a_step(size_, samples, threads);
+  }
 
   // The states before the first step are zeros where they are not given. Where neither cells nor
   // gates are wanted, `outputs` may be that of the last layer alone.
@@ -541,6 +544,8 @@ void bind_stack(nb::module_& module) {
            nb::arg("precision") = "fp32")
       .def_prop_ro("gates_row", &PyStack::gates_row)
       .def("useful_threads", &PyStack::useful_threads, nb::arg("rows"), nb::arg("threads"))
+      .def("useful_threads_of_a_step", &PyStack::useful_threads_of_a_step, nb::arg("samples"),
+           nb::arg("threads"))
       .def("bind", &PyStack::bind, nb::keep_alive<0, 1>(), nb::arg("weights").noconvert())
       .def("forward", &PyStack::forward, nb::arg("weights"), nb::arg("x").noconvert(),
            nb::arg("h0").noconvert().none(), nb::arg("c0").noconvert().none(),

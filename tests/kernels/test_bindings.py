@@ -248,6 +248,14 @@ def test_a_run_gets_more_threads_than_one_where_there_is_work_for_them() -> None
     assert gru(input=256, units=256).useful_threads(rows=0, threads=3) == 1
 
 
+def test_a_step_gets_more_threads_than_one_where_its_weights_take_long_to_read() -> None:
+    rnn = {"cell": "rnn_tanh", "input": 256, "units": 256}
+    assert gru().useful_threads_of_a_step(samples=1, threads=3) == 1
+    assert gru(**rnn).useful_threads_of_a_step(samples=1, threads=3) == 3
+    assert gru(**rnn, precision="int8").useful_threads_of_a_step(samples=1, threads=3) == 1
+    assert gru(**rnn, precision="int8").useful_threads_of_a_step(samples=16, threads=3) == 3
+
+
 def test_a_product_reads_no_floats_that_are_not_aligned() -> None:
     matrix, isa = UNALIGNED.reshape(2, 4), kernels.isa().name
     packed = native().PackedMatrix(matrix.copy(), None, isa)  # type: ignore[union-attr]

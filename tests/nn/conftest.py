@@ -12,5 +12,6 @@ def _threads_for_small_runs_too() -> Iterator[None]:
     module = native()
     with pytest.MonkeyPatch.context() as patch:
         if module is not None:
-            patch.setattr(module.Stack, "useful_threads", lambda _, rows, threads: threads)
+            for name in ("useful_threads", "useful_threads_of_a_step"):
+                patch.setattr(module.Stack, name, lambda _, rows, threads: threads)
         yield

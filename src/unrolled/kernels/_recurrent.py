@@ -58,7 +58,7 @@ def recurrent_stream(
         RuntimeError: there is no compiled module.
     """
     stack = recurrent_stack(shape, precision)
-    useful = stack.useful_threads(x.shape[1], threads)
+    useful = stack.useful_threads_of_a_step(x.shape[1], threads)
     return compiled_module().Stream(stack, weights, x, h, c, outputs, useful)
 
 

@@ -73,6 +73,7 @@ class Stream:
                 like.new_zeros(1, batch_size, shape.state_size) for _ in range(shape.num_layers)
             ]
         self._here, self._top = self._x[0], self._outputs[-1][0]
+        self._form = (self._here.shape, like.dtype, like.device, torch.strided)
         self._layer: nn.Module | None = None
         self._native: Any = None
         if is_quantized or uses_kernels([w for row in rows for w in row]):
@@ -143,13 +144,7 @@ class Stream:
 
     def _is_as_expected(self, x: object) -> bool:
         """Whether `check_input` would say nothing; all that takes less time than a small step."""
-        return (
-            type(x) is Tensor
-            and x.shape == self._here.shape
-            and x.dtype == self._like.dtype
-            and x.device == self._like.device
-            and x.layout == torch.strided
-        )
+        return type(x) is Tensor and (x.shape, x.dtype, x.device, x.layout) == self._form
 
     @torch.no_grad()
     def _step_by_layer(self) -> None:

@@ -133,7 +133,7 @@ def test_two_processes_train_one_model_and_say_so_once(few: list[str], tmp_path:
     directory = tmp_path / "model"
     arguments = [*few, "--devices=2", "--strategy=ddp", f"--output={directory}"]
     done = subprocess.run(
-        [sys.executable, "-m", "unrolled.cli", "fit", *arguments],
+        [sys.executable, "-m", "unrolled", "fit", *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -150,7 +150,7 @@ def test_ctrl_c_saves_and_the_command_it_names_goes_on(
     directory = tmp_path / "model"
     arguments = [*few, *machine, "--max_epochs=100000", f"--output={directory}"]
     fit = subprocess.Popen(
-        [sys.executable, "-m", "unrolled.cli", "fit", *arguments],
+        [sys.executable, "-m", "unrolled", "fit", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -46,7 +46,7 @@ def test_json_is_the_same_facts(capsys: Capture) -> None:
 def test_a_variable_that_names_what_is_not_there_is_one_sentence(variable: str) -> None:
     # In a process of its own, since both are read once.
     done = subprocess.run(
-        [sys.executable, "-m", "unrolled.cli", "info"],
+        [sys.executable, "-m", "unrolled", "info"],
         env={**os.environ, variable: "abacus"},
         capture_output=True,
         text=True,

@@ -160,7 +160,7 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path, capsys: Capture) -> 
 
 def _start(model: Path, *arguments: str, **streams: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "unrolled.cli", "predict", str(model), *arguments],
+        [sys.executable, "-m", "unrolled", "predict", str(model), *arguments],
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         **streams,  # type: ignore[arg-type]
@@ -200,7 +200,7 @@ def test_a_reader_that_has_enough_ends_it_without_a_word(model: Path) -> None:
 
 def test_piped_bytes_that_are_no_utf8_are_named(model: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "unrolled.cli", "predict", str(model)],
+        [sys.executable, "-m", "unrolled", "predict", str(model)],
         input=b"bad\nc\xe9b\n",
         capture_output=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -98,18 +98,17 @@ def _ratio(row: dict[str, Any]) -> str:
     return str(row["ratio"]["median"])
 
 
-def _and_at_most(row: dict[str, Any], limits: dict[str, float]) -> str:
+def _and_at_most(row: dict[str, Any], limits: dict[str, Any]) -> str:
     """In brackets, what it would be if only the machine were the limit."""
-    ratio, name = row["ratio"]["median"], row["name"]
+    ratio, training = row["ratio"]["median"], row["what"] == "training"
     case = Case(**{field.name: row[field.name] for field in fields(Case)})
-    if row["what"] == "training" and case.batch > 1:
-        return f"{ratio} ({100 * ratio / row['percent_of_peak']:.2f})"
-    # Of a small layer the call takes long, and of the gradients of one sample all that is written;
-    # a stream reads weights from several caches.
-    if row["what"] == "training" or name in (SMALL.name, STREAM.name):
+    # Of a small layer the call takes long, and of the gradients of one sample all that is written.
+    if case == SMALL or (training and case.batch == 1):
         return _ratio(row)
-    reached = case.fewest_seconds(row["cell"], limits) / (1e-3 * row["ms"]["ours"])
-    return f"{ratio} ({ratio / reached:.2f})"
+    if case == STREAM and "private_cache_kib" not in limits:
+        return _ratio(row)
+    fewest = case.fewest_seconds(row["cell"], limits, training=training)
+    return f"{ratio} ({ratio * 1e-3 * row['ms']['ours'] / fewest:.2f})"
 
 
 def _speeds(rows: dict[str, dict[str, Any]]) -> dict[str, list[str]]:

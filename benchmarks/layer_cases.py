@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -58,18 +59,33 @@ class Case:
         moved = self.steps * self.weights(cell) + self.real_steps() * self.size * (1 + states)
         return 4.0 * moved
 
-    def fewest_seconds(self, cell: str, limits: Mapping[str, float]) -> float:
-        """Of a forward run of many steps, by what `machine_limits` found.
+    def fewest_seconds(
+        self, cell: str, limits: Mapping[str, Any], *, training: bool = False
+    ) -> float:
+        """Of a run, by what `machine_limits` found; of one step after the other, that of a step.
 
         Many samples take as long as their products at the peak. A single one meets the weights of
-        the states only once a step: they are read as fast as the caches of the cores allow.
+        the states only once a step: they are read as fast as the caches of the cores allow, and all
+        weights are where there is only one step, as much as does not fit these from the cache that
+        they share. The equations of the cells come on top.
         """
-        if self.batch > 1:
-            return self.flops(cell) / (1e9 * limits["gflops"])
+        equations = limits.get("units_per_us", {}).get(cell)  # not measured on every machine yet
+        kinds = ("forward", "backward")[: 1 + training]
+        units = self.real_steps() * self.size * self.layers * (1 + self.bidirectional)
+        elementwise = 0 if equations is None else sum(units / equations[kind] for kind in kinds)
         of_states = self.layers * self._rows(cell) * self.size
-        multiplied = 2.0 * (self.weights(cell) - of_states)
-        a_step = 4.0 * of_states / limits["private_cache_gbs"] + multiplied / limits["gflops"]
-        return self.steps * a_step / 1e9
+        if self.batch > 1 or training:
+            products = self.flops(cell, training=training) / (1e9 * limits["gflops"])
+        elif self.steps > 1:
+            multiplied = 2.0 * (self.weights(cell) - of_states) / limits["gflops"]
+            read = 4.0 * of_states / limits["private_cache_gbs"]
+            products = self.steps * (multiplied + read) / 1e9
+        else:
+            near = min(4.0 * self.weights(cell), 1024.0 * limits["private_cache_kib"])
+            far = 4.0 * self.weights(cell) - near
+            read = near / limits["private_cache_gbs"] + far / limits["shared_cache_gbs"]
+            products = read / 1e9
+        return products + elementwise / 1e6
 
     def _rows(self, cell: str) -> int:
         """Of the weights of a layer, in all directions."""

@@ -1,5 +1,8 @@
-// What the machine can do at most: fused multiply-adds on registers, and reading from its caches
-// and memory. Prints JSON. Compiled with -march=native by machine_limits.py; one argument: threads.
+// What the machine can do at most: fused multiply-adds on registers, reading from its caches and
+// memory, and the equations of our cells on what lies in the first cache. Prints JSON. Compiled
+// with -march=native by machine_limits.py; one argument: threads.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -8,16 +11,13 @@
 #include <thread>
 #include <vector>
 
+#include "cells.h"
+
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kWidth = 16;
-#elif defined(__AVX2__)
-constexpr int kWidth = 8;
-#else
-constexpr int kWidth = 4;
-#endif
-using Vector = float __attribute__((vector_size(kWidth * sizeof(float))));
+using unrolled::Cell;
+using namespace unrolled::UNROLLED_ISA;
+
 constexpr int kChains = 12;  // more than latency times throughput, fewer than there are registers
 
 double seconds_of(int threads, const std::function<void(int)>& work) {
@@ -72,6 +72,35 @@ void read(const std::vector<Line>& lines, long rounds) {
   kept = total[0];
 }
 
+constexpr std::size_t kUnits = 240;  // a page less, where parts of a sample would collide
+
+// What a cell reads and writes of one sample.
+struct alignas(64) Sample {
+  float gates[4 * kUnits], grads[4 * kUnits], h[kUnits], c[kUnits], to[kUnits];
+};
+
+template <Cell cell>
+void forward(Sample& sample) {
+  for (std::size_t u = 0; u < kUnits; u += kWidth) {
+    Vector c = load(sample.c + u);
+    const GateRow gates{sample.gates + u, kUnits};
+    store(sample.to + u, cell_forward<cell, false>(gates, load(sample.h + u), c));
+    if (cell == Cell::lstm) store(sample.c + u, c);
+  }
+}
+
+template <Cell cell>
+void backward(Sample& sample) {
+  for (std::size_t u = 0; u < kUnits; u += kWidth) {
+    Vector grad_h = load(sample.to + u), grad_c = load(sample.c + u);
+    const SavedGates gates{sample.gates + u, kUnits};
+    const Vector h = load(sample.h + u), c = grad_c;
+    cell_backward<cell>(gates, {sample.grads + u, kUnits}, h, c, c, grad_h, grad_c);
+    store(sample.to + u, grad_h);
+    if (cell == Cell::lstm) store(sample.c + u, grad_c);
+  }
+}
+
 template <class Measure>
 double best(const Measure& measure) {
   double most = 0.0;
@@ -90,6 +119,36 @@ double read_rate(int threads, std::size_t bytes) {
   });
 }
 
+double units_per_us(int threads, void (*equations)(Sample&)) {
+  constexpr long rounds = 100'000;
+  std::vector<Sample> samples(threads);
+  return best([&] {
+    const double seconds = seconds_of(threads, [&](int number) {
+      samples[number] = {};
+      for (long round = 0; round < rounds; ++round) {
+        equations(samples[number]);
+        asm volatile("" ::: "memory");
+      }
+    });
+    return 1e-6 * threads * static_cast<double>(rounds * kUnits) / seconds;
+  });
+}
+
+template <Cell cell>
+void print_equations(const char* name, int threads) {
+  std::printf(R"("%s": {"forward": %.0f, "backward": %.0f})", name,
+              units_per_us(threads, forward<cell>), units_per_us(threads, backward<cell>));
+}
+
+// Of the cache that a core has for itself.
+long private_cache_bytes() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  return sysconf(_SC_LEVEL2_CACHE_SIZE);
+#else
+  return 0;
+#endif
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -100,5 +159,12 @@ int main(int count, char** arguments) {
       [&] { return 1e-9 * operations / seconds_of(threads, [&](int) { multiply_add(rounds); }); });
   std::printf(R"({"gflops": %.1f, "private_cache_gbs": %.1f, "shared_cache_gbs": %.1f, )", gflops,
               read_rate(threads, std::size_t{1} << 18), read_rate(threads, std::size_t{1} << 22));
-  std::printf("\"memory_gbs\": %.1f}\n", read_rate(threads, std::size_t{1} << 28));
+  std::printf(R"("memory_gbs": %.1f, "private_cache_kib": %ld, "units_per_us": {)",
+              read_rate(threads, std::size_t{1} << 28), private_cache_bytes() * threads / 1024);
+  print_equations<Cell::gru>("GRU", threads);
+  std::printf(", ");
+  print_equations<Cell::rnn_tanh>("RNN", threads);
+  std::printf(", ");
+  print_equations<Cell::lstm>("LSTM", threads);
+  std::printf("}}\n");
 }

@@ -25,26 +25,26 @@ struct SavedGates {
   Vector get(std::size_t number) const { return load(data + number * slot); }
 };
 
-// Gives h of the pre-activations, which become the gates where `keeps_gates`; c is read and written
+// Gives h of the pre-activations, which become the gates where `keep_gates`; c is read and written
 // where the cell has one.
-template <Cell cell, bool keeps_gates>
+template <Cell cell, bool keep_gates>
 inline Vector cell_forward(const GateRow& gates, Vector h, Vector& c) {
   if constexpr (cell == Cell::lstm) {
     const Vector i = sigmoid(gates.get(0)), f = sigmoid(gates.get(1));
     const Vector g = hyperbolic_tangent(gates.get(2)), o = sigmoid(gates.get(3));
     c = f * c + i * g;
-    if (keeps_gates) gates.set(0, i), gates.set(1, f), gates.set(2, g), gates.set(3, o);
+    if constexpr (keep_gates) gates.set(0, i), gates.set(1, f), gates.set(2, g), gates.set(3, o);
     return o * hyperbolic_tangent(c);
   } else if constexpr (cell == Cell::gru) {
     const Vector r = sigmoid(gates.get(1)), z = sigmoid(gates.get(2));
     const Vector n = hyperbolic_tangent(gates.get(0) + r * gates.get(3));
-    if (keeps_gates) gates.set(0, n), gates.set(1, r), gates.set(2, z);
+    if constexpr (keep_gates) gates.set(0, n), gates.set(1, r), gates.set(2, z);
     return (1.0f - z) * n + z * h;
   } else {
     const Vector sum = gates.get(0);
     const Vector value =
         cell == Cell::rnn_relu ? (sum < 0.0f ? broadcast(0.0f) : sum) : hyperbolic_tangent(sum);
-    if (keeps_gates) gates.set(0, value);
+    if constexpr (keep_gates) gates.set(0, value);
     return value;
   }
 }

@@ -48,10 +48,10 @@ struct Rows {
 };
 
 // Not inlined: among the other values of a run those of the equations would not stay in registers.
-template <Cell cell, bool keeps_gates>
-__attribute__((noinline)) void apply_cell(const Forward& task, const Rows& rows, std::size_t first,
-                                          std::size_t end, float* const* gates,
-                                          const float* const* h_before, float* const* h) {
+template <Cell cell, bool keep_gates>
+[[gnu::noinline]] void apply_cell(const Forward& task, const Rows& rows, std::size_t first,
+                                  std::size_t end, float* const* gates,
+                                  const float* const* h_before, float* const* h) {
   const Slice& slice = *task.slice;
   const std::size_t slot = panels_of(task.size.units) * kPanel, turn = rows.turn;
   const std::size_t last = smaller(end, task.size.units);
@@ -70,7 +70,7 @@ __attribute__((noinline)) void apply_cell(const Forward& task, const Rows& rows,
       Vector kept{}, before{};
       if constexpr (cell == Cell::lstm) kept = load_some(c_before + u, count);
       if constexpr (cell == Cell::gru) before = load_some(h_before[number] + u, count);
-      const Vector value = cell_forward<cell, keeps_gates>({gates[number] + u, slot}, before, kept);
+      const Vector value = cell_forward<cell, keep_gates>({gates[number] + u, slot}, before, kept);
       if constexpr (cell == Cell::lstm) store_some(c + u, kept, count);
       store_some(h[number] + u, value, count);
     }
@@ -126,6 +126,16 @@ void multiply_input_panels(const LayerSize& size, const Operand& x, const float*
                  });
 }
 
+// Of a row of gates, what the inputs give to this task's units. Others may write beside them.
+void copy_units(const Forward& task, const float* from, float* to) {
+  const std::size_t slot = panels_of(task.size.units) * kPanel;
+  const std::size_t first = task.first_panel * kPanel, end = task.end_panel * kPanel;
+  for (std::size_t gate = 0; gate < task.size.gates(); ++gate) {
+    std::memcpy(to + gate * slot + first, from + gate * slot + first,
+                (end - first) * sizeof(float));
+  }
+}
+
 // The inputs of some rows, or of all rows of some turns, times their weights; a row of the gates
 // for each.
 void multiply_inputs(const Forward& task, const Rows& of_turn, std::size_t turns, const float** x,
@@ -139,8 +149,7 @@ void multiply_inputs(const Forward& task, const Rows& of_turn, std::size_t turns
       const std::size_t step = slice.step(row, turn, task.reverse), sample = slice.sample[row];
       gate_rows[rows] = task.gates + (task.keep_gates ? slice.row(row, turn) : rows) * row_size;
       if (task.table_gates != nullptr) {
-        std::memcpy(gate_rows[rows], task.table_gates + *task.ids.at(step, sample) * row_size,
-                    task.size.gates() * (row_size / task.size.slots()) * sizeof(float));
+        copy_units(task, task.table_gates + *task.ids.at(step, sample) * row_size, gate_rows[rows]);
       } else if (task.ids.data != nullptr) {
         x[rows] = task.x.at(*task.ids.at(step, sample), 0);
       } else {

@@ -1,4 +1,4 @@
-// Memory for panels, whose vectors must never straddle two cache lines.
+// Memory for panels, whose vectors must never straddle two cache lines, and large pages.
 #pragma once
 
 #if defined(__linux__)
@@ -30,8 +30,9 @@ Aligned<Element> aligned(std::size_t count, std::align_val_t alignment = kCacheL
   return Aligned<Element>(static_cast<Element*>(memory), FreeAligned{alignment});
 }
 
-// Of some memory, the large pages that lie in it wholly; may be refused, and nothing else changes.
-inline void prefer_large_pages(void* memory, std::size_t bytes) {
+// Asks for a large page wherever one lies in this memory wholly. The system may refuse, and nothing
+// else changes.
+inline void prefer_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) {
 #if defined(__linux__)
   constexpr auto page = static_cast<std::size_t>(kLargePage);
   std::size_t room = bytes;

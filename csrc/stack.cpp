@@ -23,9 +23,10 @@ constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
 constexpr std::size_t kFreshMemory = std::size_t{1} << 25;
 // Numbers in the states of the layers below that memory is kept for.
 constexpr std::size_t kMostKept = std::size_t{1} << 22;
-// Products in the time, some microseconds, that threads take to come together, and bytes of weights
-// that one of them reads in the time that they take for a step, which needs less beside.
-constexpr double kProductsForThreads = 1 << 19, kBytesForThreads = 300'000;
+// Products in the time, some microseconds, that threads take to come together.
+constexpr double kProductsForThreads = 1 << 19;
+// Bytes of weights that one thread reads in the time that a second one takes to join in a step.
+constexpr double kBytesForThreads = 300'000;
 // Products of a turn that take as long as a thread waits for the others.
 constexpr std::size_t kProductsOfAPart = 1 << 11;
 
@@ -42,10 +43,13 @@ Grid<Element> from_step(Grid<Element> grid, std::size_t step) {
   return grid;
 }
 
-void prefer_large_pages_for(const Grid<float>& grid, std::size_t steps) {
-  if (grid.step <= 0) return;
-  const std::size_t bytes = steps * static_cast<std::size_t>(grid.step) * sizeof(float);
-  if (bytes >= kFreshMemory) prefer_large_pages(grid.data, bytes);
+// From the first value of an output to the last, if that is much.
+void prefer_large_pages_for(const Grid<float>& output, const Batch& batch, std::size_t width) {
+  if (batch.steps() == 0 || batch.samples() == 0 || output.step < 0 || output.sample < 0) return;
+  const std::size_t reach = (batch.steps() - 1) * static_cast<std::size_t>(output.step) +
+                            (batch.samples() - 1) * static_cast<std::size_t>(output.sample) + width;
+  const std::size_t bytes = reach * sizeof(float);
+  if (bytes >= kFreshMemory) prefer_large_pages(output.data, bytes);
 }
 
 std::size_t cache_of_a_core() {
@@ -66,11 +70,11 @@ Hash first_hash() {
 
 }  // namespace
 
-double StackSize::weights() const {
+double StackSize::count_of_weights() const {
   const auto of_layer = [&](std::size_t number) {
     const LayerSize one = layer(number);
-    const double rows = static_cast<double>(one.gates()) * one.units;
-    return rows * (one.input + one.state()) + static_cast<double>(one.projected) * one.units;
+    const double columns = static_cast<double>(one.gates()) * one.units;
+    return columns * (one.input + one.state()) + static_cast<double>(one.projected) * one.units;
   };
   return directions * (of_layer(0) + (layers - 1) * of_layer(1));
 }
@@ -135,13 +139,14 @@ std::size_t most_parts(const StackSize& size, const Batch& batch, std::size_t pa
 
 std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t threads) {
   // To see whether the weights are those that were packed takes as long as a row.
-  return (rows + 1.0) * size.weights() < kProductsForThreads ? 1 : threads;
+  return (rows + 1.0) * size.count_of_weights() < kProductsForThreads ? 1 : threads;
 }
 
 std::size_t useful_threads_of_a_step(const StackSize& size, std::size_t samples,
                                      std::size_t threads) {
-  // To read a weight takes as long as to multiply two samples by it.
-  const double bytes = (samples + 1.0) / 2 * size.weights() * size.layer(0).bytes_of_a_weight();
+  const double weights = size.count_of_weights() * size.layer(0).bytes_of_a_weight();
+  // A weight is read once, and half that time goes to each sample after the first.
+  const double bytes = (1 + (samples - 1.0) / 2) * weights;
   return bytes < kBytesForThreads ? 1 : threads;
 }
 
@@ -394,7 +399,9 @@ void ForwardPlan::run(Crew& crew) {
 
 void Stack::forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
                     Crew& crew) const {
-  for (const Grid<float>& output : run.outputs) prefer_large_pages_for(output, batch.steps());
+  for (const Grid<float>& output : run.outputs) {
+    prefer_large_pages_for(output, batch, size_.output());
+  }
   ForwardPlan(*this, weights, batch, run, crew).run(crew);
   std::vector<Steps> all;
   all.reserve(run.outputs.size() + run.cells.size());
@@ -433,7 +440,7 @@ void Stack::forward_top(const PackedWeights& weights, const Batch& batch, const 
                        static_cast<std::ptrdiff_t>(of_a_step), static_cast<std::ptrdiff_t>(width)});
   }
   outputs.emplace_back();
-  prefer_large_pages_for(run.outputs.back(), steps);
+  prefer_large_pages_for(run.outputs.back(), batch, width);
   std::vector<float> h, c;  // after the stretch before
   for (std::size_t first = 0; first < steps; first += at_once) {
     StackForward part = run;

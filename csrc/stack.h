@@ -24,7 +24,7 @@ struct StackSize {
   LayerSize layer(std::size_t number) const {
     return {cell, number == 0 ? input : output(), units, projected, precision};
   }
-  double weights() const;  // in all matrices; whole numbers might not hold them
+  double count_of_weights() const;  // in all matrices; whole numbers might not hold it
 };
 
 // The samples of a batch, dealt out to slices, from the longest to the shortest.
@@ -85,7 +85,8 @@ std::size_t most_parts(const StackSize& size, const Batch& batch, std::size_t pa
 // than it takes to hand a part of it to another.
 std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t threads);
 
-// The same of a step of a stream, whose weights are packed once and for all.
+// Those of a step of a stream, whose weights are packed already: one where these, in their
+// precision, are read sooner than another thread joins in.
 std::size_t useful_threads_of_a_step(const StackSize& size, std::size_t samples,
                                      std::size_t threads);
 

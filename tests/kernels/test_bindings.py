@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from kernel_builds import BASELINE, Build, needs_x86
 
-from unrolled import kernels
+from unrolled import kernels, nn
 from unrolled.kernels._isa import native
 
 FUZZED_CALLS = Path(__file__).with_name("fuzzed_calls.py")
@@ -104,6 +105,10 @@ def test_no_fault_of_memory_is_found_in_calls_from_python(tmp_path: Path) -> Non
 
 def floats(*shape: int) -> np.ndarray:
     return np.zeros(shape, np.float32)
+
+
+def random(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape, dtype=np.float32) / 16
 
 
 def gru(**sizes: Any) -> Any:
@@ -254,6 +259,49 @@ def test_a_step_gets_more_threads_than_one_where_its_weights_take_long_to_read()
     assert gru(**rnn).useful_threads_of_a_step(samples=1, threads=3) == 3
     assert gru(**rnn, precision="int8").useful_threads_of_a_step(samples=1, threads=3) == 1
     assert gru(**rnn, precision="int8").useful_threads_of_a_step(samples=16, threads=3) == 3
+    assert gru(**rnn, precision="bf16", layers=2).useful_threads_of_a_step(1, threads=3) == 3
+    assert gru(**rnn, precision="int8", layers=3).useful_threads_of_a_step(1, threads=3) == 3
+    # 4 * 130 * (64 + 34) + 34 * 130 numbers in the weights of each, or without the projection
+    # 4 * 130 * (64 + 130), and a layer that reads the state of the one below.
+    lstm = {"cell": "lstm", "input": 64, "units": 130}
+    assert gru(**lstm, projected=34).useful_threads_of_a_step(1, threads=3) == 1
+    assert gru(**lstm).useful_threads_of_a_step(1, threads=3) == 3
+    assert gru(**lstm, projected=34, layers=2).useful_threads_of_a_step(1, threads=3) == 3
+
+
+def test_a_stream_asks_for_the_threads_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def one(_: Any, samples: int, threads: int) -> int:
+        asked.append((samples, threads))
+        return 1
+
+    monkeypatch.setattr(native().Stack, "useful_threads_of_a_step", one)  # type: ignore[union-attr]
+    nn.GRU(3, 4).stream(batch_size=5)
+    assert asked == [(5, torch.get_num_threads())]
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn_tanh"])
+def test_rows_of_a_table_give_the_gates_that_they_give_as_input(cell: str) -> None:
+    """On threads that share a layer's units."""
+    rng = np.random.default_rng(0)
+    stack, gates, units = gru(cell=cell, units=330), {"gru": 3, "lstm": 4}.get(cell, 1), 330
+    weights = [[random(rng, gates * units, 3), random(rng, gates * units, units)]]
+    table, ids = random(rng, 5, 3), rng.integers(0, 5, (9, 1))
+    found = []
+    for given in ({"x": table, "ids": ids}, {"x": table[ids]}):
+        written = {
+            "outputs": [floats(9, 1, units)],
+            "h_n": floats(1, 1, units),
+            "c_n": floats(1, 1, units) if cell == "lstm" else None,
+            "cells": [floats(9, 1, units)] if cell == "lstm" else [],
+            "gates": [floats(9, stack.gates_row)],
+        }
+        run(stack, weights, h0=None, **given, **written, threads=3)
+        found.append([*written["outputs"], *written["cells"], *written["gates"]])  # type: ignore[misc]
+    assert found[0][0].any()
+    for of_ids, of_rows in zip(*found, strict=True):
+        assert np.array_equal(of_ids, of_rows)
 
 
 def test_a_product_reads_no_floats_that_are_not_aligned() -> None:

@@ -13,5 +13,5 @@ def _threads_for_small_runs_too() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if module is not None:
             for name in ("useful_threads", "useful_threads_of_a_step"):
-                patch.setattr(module.Stack, name, lambda _, rows, threads: threads)
+                patch.setattr(module.Stack, name, lambda _, count, threads: threads)
         yield

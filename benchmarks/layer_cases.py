@@ -62,30 +62,45 @@ class Case:
     def fewest_seconds(
         self, cell: str, limits: Mapping[str, Any], *, training: bool = False
     ) -> float:
-        """Of a run, by what `machine_limits` found; of one step after the other, that of a step.
+        """About the least time of a run by `machine_limits`: of its products and of its equations.
 
         Many samples take as long as their products at the peak. A single one meets the weights of
-        the states only once a step: they are read as fast as the caches of the cores allow, and all
-        weights are where there is only one step, as much as does not fit these from the cache that
-        they share. The equations of the cells come on top.
+        the states only once a step: these are read as fast as the caches of the cores allow, and
+        the inputs are multiplied at the peak. A single step reads all weights: what does not fit
+        the caches of the cores comes from the one that they share.
+
+        Args:
+            cell: what is run.
+            limits: of the machine; those of equations are not measured on every machine yet, and
+                that of a single step needs `private_cache_kib`.
+            training: whether forward and back, which is told of many samples only.
         """
-        equations = limits.get("units_per_us", {}).get(cell)  # not measured on every machine yet
-        kinds = ("forward", "backward")[: 1 + training]
-        units = self.real_steps() * self.size * self.layers * (1 + self.bidirectional)
-        elementwise = 0 if equations is None else sum(units / equations[kind] for kind in kinds)
+        if training and self.batch == 1:
+            raise ValueError("of the gradients of one sample no limit is known")
+        products = self.flops(cell, training=training) / (1e9 * limits["gflops"])
+        if self.batch == 1:
+            read = self._seconds_of_reading if self.steps == 1 else self._seconds_of_one_sample
+            products = read(cell, limits)
+        if "units_per_us" not in limits:
+            return products
+        rates = limits["units_per_us"][cell]
+        units = self.real_steps() * self.size * self.layers * (1 + self.bidirectional) / 1e6
+        equations = units / rates["forward"]
+        if training:
+            equations += units / rates["backward"]
+        return products + equations
+
+    def _seconds_of_one_sample(self, cell: str, limits: Mapping[str, Any]) -> float:
         of_states = self.layers * self._rows(cell) * self.size
-        if self.batch > 1 or training:
-            products = self.flops(cell, training=training) / (1e9 * limits["gflops"])
-        elif self.steps > 1:
-            multiplied = 2.0 * (self.weights(cell) - of_states) / limits["gflops"]
-            read = 4.0 * of_states / limits["private_cache_gbs"]
-            products = self.steps * (multiplied + read) / 1e9
-        else:
-            near = min(4.0 * self.weights(cell), 1024.0 * limits["private_cache_kib"])
-            far = 4.0 * self.weights(cell) - near
-            read = near / limits["private_cache_gbs"] + far / limits["shared_cache_gbs"]
-            products = read / 1e9
-        return products + elementwise / 1e6
+        read = 4.0 * of_states / (1e9 * limits["private_cache_gbs"])
+        multiplied = 2.0 * (self.weights(cell) - of_states) / (1e9 * limits["gflops"])
+        return self.steps * (read + multiplied)
+
+    def _seconds_of_reading(self, cell: str, limits: Mapping[str, Any]) -> float:
+        weights = 4.0 * self.weights(cell)
+        near = min(weights, 1024.0 * limits["private_cache_kib"])
+        far = weights - near
+        return (near / limits["private_cache_gbs"] + far / limits["shared_cache_gbs"]) / 1e9
 
     def _rows(self, cell: str) -> int:
         """Of the weights of a layer, in all directions."""

@@ -72,7 +72,9 @@ void read(const std::vector<Line>& lines, long rounds) {
   kept = total[0];
 }
 
-constexpr std::size_t kUnits = 240;  // a page less, where parts of a sample would collide
+// Not 256, where the parts of a sample would lie whole pages apart: loads wait for stores then
+// whose addresses end alike.
+constexpr std::size_t kUnits = 240;
 
 // What a cell reads and writes of one sample.
 struct alignas(64) Sample {
@@ -85,7 +87,7 @@ void forward(Sample& sample) {
     Vector c = load(sample.c + u);
     const GateRow gates{sample.gates + u, kUnits};
     store(sample.to + u, cell_forward<cell, false>(gates, load(sample.h + u), c));
-    if (cell == Cell::lstm) store(sample.c + u, c);
+    if constexpr (cell == Cell::lstm) store(sample.c + u, c);
   }
 }
 
@@ -97,7 +99,7 @@ void backward(Sample& sample) {
     const Vector h = load(sample.h + u), c = grad_c;
     cell_backward<cell>(gates, {sample.grads + u, kUnits}, h, c, c, grad_h, grad_c);
     store(sample.to + u, grad_h);
-    if (cell == Cell::lstm) store(sample.c + u, grad_c);
+    if constexpr (cell == Cell::lstm) store(sample.c + u, grad_c);
   }
 }
 
@@ -140,7 +142,7 @@ void print_equations(const char* name, int threads) {
               units_per_us(threads, forward<cell>), units_per_us(threads, backward<cell>));
 }
 
-// Of the cache that a core has for itself.
+// What a core has for itself; not positive where the system does not say.
 long private_cache_bytes() {
 #if defined(_SC_LEVEL2_CACHE_SIZE)
   return sysconf(_SC_LEVEL2_CACHE_SIZE);
@@ -159,8 +161,11 @@ int main(int count, char** arguments) {
       [&] { return 1e-9 * operations / seconds_of(threads, [&](int) { multiply_add(rounds); }); });
   std::printf(R"({"gflops": %.1f, "private_cache_gbs": %.1f, "shared_cache_gbs": %.1f, )", gflops,
               read_rate(threads, std::size_t{1} << 18), read_rate(threads, std::size_t{1} << 22));
-  std::printf(R"("memory_gbs": %.1f, "private_cache_kib": %ld, "units_per_us": {)",
-              read_rate(threads, std::size_t{1} << 28), private_cache_bytes() * threads / 1024);
+  std::printf("\"memory_gbs\": %.1f, ", read_rate(threads, std::size_t{1} << 28));
+  if (const long bytes = private_cache_bytes(); bytes > 0) {
+    std::printf("\"private_cache_kib\": %ld, ", bytes / 1024 * threads);
+  }
+  std::printf("\"units_per_us\": {");
   print_equations<Cell::gru>("GRU", threads);
   std::printf(", ");
   print_equations<Cell::rnn_tanh>("RNN", threads);

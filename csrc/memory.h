@@ -1,4 +1,4 @@
-// Memory for panels, whose vectors must never straddle two cache lines, and large pages.
+// Memory for panels, whose vectors must never straddle two cache lines.
 #pragma once
 
 #if defined(__linux__)
@@ -30,18 +30,6 @@ Aligned<Element> aligned(std::size_t count, std::align_val_t alignment = kCacheL
   return Aligned<Element>(static_cast<Element*>(memory), FreeAligned{alignment});
 }
 
-// Asks for a large page wherever one lies in this memory wholly. The system may refuse, and nothing
-// else changes.
-inline void prefer_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) {
-#if defined(__linux__)
-  constexpr auto page = static_cast<std::size_t>(kLargePage);
-  std::size_t room = bytes;
-  if (std::align(page, page, memory, room) != nullptr) {
-    madvise(memory, room / page * page, MADV_HUGEPAGE);
-  }
-#endif
-}
-
 // For what is read over and over: pages of the usual size lie anywhere, and where they fill most of
 // the cache of a core, some of them always drive others out. Less than half a large page is not
 // worth one.
@@ -54,7 +42,9 @@ Aligned<Element> aligned_on_large_pages(std::size_t count) {
   }
   const std::size_t bytes = (count * sizeof(Element) + page - 1) / page * page;
   Aligned<Element> memory = aligned<Element>(bytes / sizeof(Element), kLargePage);
-  prefer_large_pages(memory.get(), bytes);
+#if defined(__linux__)
+  madvise(memory.get(), bytes, MADV_HUGEPAGE);  // it may refuse, and nothing else changes
+#endif
   return memory;
 }
 

@@ -18,9 +18,6 @@ constexpr std::size_t kRowsAtOnce = 48;
 // idles for the first of them, and the thread of the layer below for the last. But no part has
 // fewer rows than it takes to read a weight in the time of its multiplications.
 constexpr std::size_t kPartsOfWavefront = 50, kFewestRows = 4;
-// Bytes that an allocation mostly takes from the system anew, and so page by page with the first
-// write to each.
-constexpr std::size_t kFreshMemory = std::size_t{1} << 25;
 // Numbers in the states of the layers below that memory is kept for.
 constexpr std::size_t kMostKept = std::size_t{1} << 22;
 // Products in the time, some microseconds, that threads take to come together.
@@ -41,15 +38,6 @@ template <class Element>
 Grid<Element> from_step(Grid<Element> grid, std::size_t step) {
   if (grid.data != nullptr) grid.data += static_cast<std::ptrdiff_t>(step) * grid.step;
   return grid;
-}
-
-// From the first value of an output to the last, if that is much.
-void prefer_large_pages_for(const Grid<float>& output, const Batch& batch, std::size_t width) {
-  if (batch.steps() == 0 || batch.samples() == 0 || output.step < 0 || output.sample < 0) return;
-  const std::size_t reach = (batch.steps() - 1) * static_cast<std::size_t>(output.step) +
-                            (batch.samples() - 1) * static_cast<std::size_t>(output.sample) + width;
-  const std::size_t bytes = reach * sizeof(float);
-  if (bytes >= kFreshMemory) prefer_large_pages(output.data, bytes);
 }
 
 std::size_t cache_of_a_core() {
@@ -399,9 +387,6 @@ void ForwardPlan::run(Crew& crew) {
 
 void Stack::forward(const PackedWeights& weights, const Batch& batch, const StackForward& run,
                     Crew& crew) const {
-  for (const Grid<float>& output : run.outputs) {
-    prefer_large_pages_for(output, batch, size_.output());
-  }
   ForwardPlan(*this, weights, batch, run, crew).run(crew);
   std::vector<Steps> all;
   all.reserve(run.outputs.size() + run.cells.size());
@@ -440,7 +425,6 @@ void Stack::forward_top(const PackedWeights& weights, const Batch& batch, const 
                        static_cast<std::ptrdiff_t>(of_a_step), static_cast<std::ptrdiff_t>(width)});
   }
   outputs.emplace_back();
-  prefer_large_pages_for(run.outputs.back(), batch, width);
   std::vector<float> h, c;  // after the stretch before
   for (std::size_t first = 0; first < steps; first += at_once) {
     StackForward part = run;

@@ -2,14 +2,12 @@
 
 import copy
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -721,36 +719,6 @@ def test_all_of_what_is_returned_is_written(kind: str, bidirectional: bool) -> N
     layer.weight_hh_l0.requires_grad_()
     layer(x, lengths=lengths)[0].sum().backward()
     assert layer.weight_hh_l0.grad.isfinite().all()
-
-
-SMAPS = "/proc/self/smaps"
-
-
-def flags_of_memory(address: int) -> list[str]:
-    """Of the mapping that an address is in, as Linux tells them."""
-    found, inside = [], False
-    for line in Path(SMAPS).read_text().splitlines():
-        place = re.match(r"([\da-f]+)-([\da-f]+) ", line)
-        if place:
-            inside = int(place[1], 16) <= address < int(place[2], 16)
-        elif inside and line.startswith("VmFlags:"):
-            found = line.split()[1:]
-    return found
-
-
-@pytest.mark.skipif(
-    not all(Path(told).exists() for told in (SMAPS, "/sys/kernel/mm/transparent_hugepage")),
-    reason="the system has no large pages; runs on Linux where it has",
-)
-@pytest.mark.parametrize("with_gradients", [False, True])
-def test_large_outputs_alone_are_on_large_pages(with_gradients: bool) -> None:
-    layer = nn.RNN(1, 64)
-    with torch.set_grad_enabled(with_gradients):
-        large, small = (layer(torch.randn(steps, 256, 1))[0] for steps in (1024, 511))
-    assert large.nbytes == 64 << 20
-    assert small.nbytes < 32 << 20
-    assert "hg" in flags_of_memory(large.data_ptr() + large.nbytes // 2)
-    assert "hg" not in flags_of_memory(small.data_ptr() + small.nbytes // 2)
 
 
 RUNS_ONCE = """

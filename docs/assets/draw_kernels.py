@@ -21,7 +21,7 @@ THEMES = {
     "dark": ("#e6edf3", "#3d444d", ("#58a6ff", "#f0883e", "#56d364")),
 }
 # Of the point, where the name stands: three are neighbours. Of a small layer the call is the limit.
-SIDES = {"middle": -1, "ragged": 1, "large": -1, "one sample": 0}
+SIDES = {"middle": -1, "ragged": 1, "large": 0, "one sample": 0}
 ROOFS = {
     "private_cache_gbs": "256 KiB a thread",
     "shared_cache_gbs": "4 MiB a thread",

@@ -18,8 +18,8 @@ def machine_limits(threads: int) -> dict[str, Any]:
     """Most float32 operations a second, and bytes read a second, of so many threads.
 
     `private_cache_gbs` is read from 256 KiB a thread, `shared_cache_gbs` from 4 MiB a thread,
-    `memory_gbs` from 256 MiB a thread; `private_cache_kib` is what the cores have for themselves,
-    absent where the system does not say.
+    `memory_gbs` from 256 MiB a thread; `private_cache_kib` is what as many cores have for
+    themselves, absent where the system does not say.
     `units_per_us` is how many units the equations of our cells are computed for in a microsecond,
     forward and backward, on what lies in the first cache.
 

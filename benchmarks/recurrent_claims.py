@@ -126,7 +126,7 @@ def long_runs(cell: str, rounds: int) -> list[dict[str, Any]]:
         x = torch.randn(max(STEPS), batch, MIDDLE.size)
         times: dict[int, list[float]] = {steps: [] for steps in STEPS}
         with torch.inference_mode():
-            for _ in range(3):  # the system is slow with memory that it gives for the first time
+            for _ in range(3):  # a host is slow with memory that it gives for the first time
                 layer(x)
         for turn in range(1 + (rounds if batch == 1 else max(3, rounds // 3))):
             for steps in STEPS:

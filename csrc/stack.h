@@ -86,7 +86,7 @@ std::size_t most_parts(const StackSize& size, const Batch& batch, std::size_t pa
 std::size_t useful_threads(const StackSize& size, std::size_t rows, std::size_t threads);
 
 // Those of a step of a stream, whose weights are packed already: one where these, in their
-// precision, are read sooner than another thread joins in.
+// precision, are read and multiplied by all samples sooner than another thread joins in.
 std::size_t useful_threads_of_a_step(const StackSize& size, std::size_t samples,
                                      std::size_t threads);
 

@@ -77,10 +77,12 @@ class Case:
         """
         if training and self.batch == 1:
             raise ValueError("of the gradients of one sample no limit is known")
-        products = self.flops(cell, training=training) / (1e9 * limits["gflops"])
-        if self.batch == 1:
-            read = self._seconds_of_reading if self.steps == 1 else self._seconds_of_one_sample
-            products = read(cell, limits)
+        if self.batch > 1:
+            products = self.flops(cell, training=training) / (1e9 * limits["gflops"])
+        elif self.steps > 1:
+            products = self._seconds_of_one_sample(cell, limits)
+        else:
+            products = self._seconds_of_reading(cell, limits)
         if "units_per_us" not in limits:
             return products
         rates = limits["units_per_us"][cell]
